@@ -1,0 +1,63 @@
+# A Linux machine: a gateway with MicroPython or CPython, and the virtual board. The serial line is stdin and
+# stdout; whoever starts this makes stdin non-blocking.
+import gc
+import select
+import sys
+import time
+
+NAME = "linux"
+# frames the host may leave unanswered
+WINDOW = 120
+# bytes read at once
+CHUNK = 256
+
+
+def leave(_):
+    raise EOFError
+
+
+# commands that only this board takes
+COMMANDS = {"quit": leave}
+
+ticks_ms = getattr(time, "ticks_ms", None) or (lambda: time.monotonic_ns() // 1000000 & 0x3FFFFFFF)
+
+
+def heap_free():
+    gc.collect()
+    # CPython has no such limit
+    return gc.mem_free() if hasattr(gc, "mem_free") else None
+
+
+# -> wait(ms), readinto(buffer), write(bytes); each raises EOFError when the other end is gone.
+def open_serial():
+    # CPython's buffer waits until it is full, the file below it does not
+    source = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+    target = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
+    incoming = select.poll()
+    incoming.register(sys.stdin, select.POLLIN)
+    outgoing = select.poll()
+    outgoing.register(sys.stdout, select.POLLOUT)
+
+    def wait(ms):
+        for _, event in incoming.poll(ms):
+            if not event & select.POLLIN:
+                raise EOFError
+
+    def readinto(buffer):
+        try:
+            return source.readinto(buffer)
+        except OSError:
+            raise EOFError
+
+    def write(data):
+        try:
+            done = target.write(data) or 0
+            while done < len(data):
+                # full: the other end does not read as fast as we write
+                outgoing.poll(1000)
+                data = data[done:]
+                done = target.write(data) or 0
+        except OSError:
+            raise EOFError
+
+    return wait, readinto, write

@@ -1,0 +1,105 @@
+# What every application shares: it says hello, answers commands, reports errors as lines, and never stops.
+import gc
+import os
+
+from . import VERSION
+from .lines import Lines
+from .link import Link
+
+
+class Console:
+    def __init__(self, board, app):
+        self.board = board
+        self.app = app
+        self._wait, readinto, write = board.open_serial()
+        self.lines = Lines(write, "".join(["%02x" % byte for byte in os.urandom(4)]))
+        self.link = Link(readinto, self._command, self._no_packet, self.error, board.CHUNK)
+        self.commands = {"hello": self.hello, "status": self._status}
+        self.commands.update(board.COMMANDS)
+        # digest of the model, or why there is none: the application then stays on the line and says so
+        self.model = None
+        self.refused = "no model"
+        # called when the line has nothing more
+        self.idle = None
+        # -> more (key, value) pairs for the status line
+        self.counts = None
+        self.errors = 0
+        self._reason = None
+        self._ticks = board.ticks_ms()
+        self._ms = 0
+
+    def hello(self, _=None):
+        if self.refused:
+            self.lines.send("error", (("reason", self.refused), ("errors", self.errors)))
+        self.lines.send(
+            "hello",
+            (
+                ("app", self.app),
+                ("firmware", VERSION),
+                ("board", self.board.NAME),
+                ("model", self.model),
+                ("golden", "failed" if self.refused else "ok"),
+                ("heap_free", self.board.heap_free()),
+                ("window", self.board.WINDOW),
+            ),
+        )
+
+    def _status(self, _):
+        self.lines.send(
+            "status",
+            (("uptime_s", self.uptime() // 1000),)
+            + self.counts()
+            + (("noise", self.link.noise), ("errors", self.errors), ("heap_free", self.board.heap_free())),
+        )
+
+    # Counts an error and says it; the same one again is said less and less often.
+    def error(self, error):
+        self.errors += 1
+        n = self.errors
+        reason = str(error) or type(error).__name__
+        if reason != self._reason or n & n - 1 == 0:
+            self._reason = reason
+            try:
+                self.lines.send("error", (("reason", reason), ("errors", n)))
+            except MemoryError:
+                # no room to say it: it is counted
+                pass
+
+    def _command(self, text):
+        words = str(text, "ascii").split()
+        command = self.commands.get(words[0]) if words else None
+        if command is None:
+            raise ValueError("unknown command: " + str(text[:32], "ascii"))
+        command(words[1:])
+
+    def _no_packet(self, *_):
+        raise ValueError(self.refused or "this application takes no packets")
+
+    # Milliseconds since the start; ticks wrap at 2**30, so it must be asked more often than that.
+    def uptime(self):
+        now = self.board.ticks_ms()
+        self._ms += now - self._ticks & 0x3FFFFFFF
+        self._ticks = now
+        return self._ms
+
+    # Until the line is gone.
+    def run(self):
+        gc.collect()
+        if hasattr(gc, "threshold"):
+            # while it runs garbage is rare and short-lived
+            gc.threshold(4096)
+        greet = True
+        while True:
+            try:
+                if greet:
+                    greet = False
+                    self.hello()
+                if not self.link.poll():
+                    self.uptime()
+                    if self.idle:
+                        self.idle()
+                    self._wait(1000)
+            except EOFError:
+                return
+            except Exception as error:
+                self.error(error)

@@ -1,0 +1,75 @@
+# Lines from the board: one JSON object each, keys in the order given, numbered and with a CRC-32.
+# The host formats with this very file, so both sides write the same bytes.
+
+# CRC-32 (IEEE 802.3, reflected) of the numbers 0..15, high and low halves: 16 bits make no big integer
+HIGH = (
+    0x0000, 0x1DB7, 0x3B6E, 0x26D9, 0x76DC, 0x6B6B, 0x4DB2, 0x5005,
+    0xEDB8, 0xF00F, 0xD6D6, 0xCB61, 0x9B64, 0x86D3, 0xA00A, 0xBDBD,
+)  # fmt: skip
+LOW = (
+    0x0000, 0x1064, 0x20C8, 0x30AC, 0x4190, 0x51F4, 0x6158, 0x713C,
+    0x8320, 0x9344, 0xA3E8, 0xB38C, 0xC2B0, 0xD2D4, 0xE278, 0xF21C,
+)  # fmt: skip
+
+
+# CRC-32 as (high half, low half), going on from those of the bytes before; equal to zlib.crc32.
+def crc32(text, high=0, low=0):
+    tops = HIGH
+    lows = LOW
+    high ^= 0xFFFF
+    low ^= 0xFFFF
+    for byte in text:
+        low ^= byte
+        i = low & 15
+        low = (low >> 4 | (high & 15) << 12) ^ lows[i]
+        high = high >> 4 ^ tops[i]
+        i = low & 15
+        low = (low >> 4 | (high & 15) << 12) ^ lows[i]
+        high = high >> 4 ^ tops[i]
+    return high ^ 0xFFFF, low ^ 0xFFFF
+
+
+# A value as JSON bytes: of int, str, True, False, None, or bytes that are JSON already. Floats are refused:
+# each side prints them differently.
+def value(v):
+    if isinstance(v, bytes):
+        return v
+    if v is None:
+        v = "null"
+    elif v is True or v is False:
+        v = "true" if v else "false"
+    elif isinstance(v, str):
+        # what JSON escapes, and what is not ASCII, by number; beyond 16 bits the replacement character
+        v = "".join([c if " " <= c <= "~" and c not in '"\\' else "\\u%04x" % min(ord(c), 0xFFFD) for c in v])
+        v = '"' + v + '"'
+    elif isinstance(v, int):
+        v = str(v)
+    else:
+        raise TypeError("not for a line")
+    return v.encode()
+
+
+# The text of `"key":value,...` for (key, value) pairs.
+def body(pairs):
+    return ",".join(['"%s":%s' % (key, str(value(v), "ascii")) for key, v in pairs])
+
+
+class Lines:
+    def __init__(self, write, boot):
+        self._write = write
+        self.boot = boot.encode()
+        self.seq = 0
+
+    # Writes `{"type":kind,"boot":..,"seq":..,pairs,"crc":..}` and a newline, in pieces: a heap that is small and
+    # in use has no room for a whole line at once.
+    def send(self, kind, pairs=()):
+        pieces = [b'{"type":"%s","boot":"%s","seq":%d' % (kind.encode(), self.boot, self.seq)]
+        self.seq += 1
+        for key, v in pairs:
+            pieces.append(b',"%s":' % key.encode())
+            pieces.append(value(v))
+        crc = (0, 0)
+        for piece in pieces:
+            self._write(piece)
+            crc = crc32(piece, *crc)
+        self._write(b',"crc":"%04x%04x"}\n' % crc)

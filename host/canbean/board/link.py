@@ -1,0 +1,250 @@
+"""The serial link to a board: lines checked and numbered on the way in, commands on the way out."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import zlib
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import serial
+
+from canbean.errors import BoardError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+LONGEST = 4096
+"""A longer line is noise."""
+
+ASK_AGAIN_S = 0.5
+"""A board that was reset by opening its port may miss the first question."""
+
+LINE = re.compile(
+    rb'(\{"type":"([a-z-]+)","boot":"([0-9a-f]{8})","seq":(\d{1,15})(?:,(.*))?),"crc":"([0-9a-f]{8})"\}'
+)
+
+
+class Record(NamedTuple):
+    """One line of a board.
+
+    Attributes:
+        values: what the line says, by key.
+        raw: the line's bytes, without the newline.
+    """
+
+    values: dict[str, Any]
+    raw: bytes
+
+    @property
+    def bare(self) -> bytes:
+        """The line without `boot`, `seq` and `crc`, its other bytes untouched: how it stands in an alerts file."""
+        match = LINE.fullmatch(self.raw)
+        assert match is not None
+        body = b"," + match[5] if match[5] else b""
+        return b'{"type":"' + match[2] + b'"' + body + b"}"
+
+
+class Lines:
+    """Cuts a byte stream into records; what is not a whole line with the right CRC is counted as noise.
+
+    Attributes:
+        noise: lines that were damaged or not a board's.
+        lost: lines that the board numbered and that never came whole.
+        boot: boot id of the last line, `""` before the first.
+    """
+
+    def __init__(self) -> None:
+        self.noise = 0
+        self.lost = 0
+        self.boot = ""
+        self._next = 0
+        self._rest = b""
+
+    def take(self, data: bytes) -> Iterator[Record]:
+        """The records that end in `data`; the bytes after the last newline wait for more."""
+        *lines, rest = (self._rest + data).split(b"\n")
+        if len(rest) > LONGEST:
+            self.noise += 1
+            # its other half will be noise too
+            rest = b""
+        self._rest = rest
+        for line in lines:
+            record = self._record(line.rstrip(b"\r"))
+            if record is not None:
+                yield record
+
+    def _record(self, line: bytes) -> Record | None:
+        if not line:
+            return None
+        match = LINE.fullmatch(line) if len(line) <= LONGEST else None
+        if match is None or zlib.crc32(match[1]) != int(match[6], 16):
+            self.noise += 1
+            return None
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError):
+            self.noise += 1
+            return None
+        boot, seq = match[3].decode(), int(match[4])
+        if boot == self.boot:
+            if seq < self._next:
+                # a line that noise made twice
+                self.noise += 1
+                return None
+            self.lost += seq - self._next
+        self.boot = boot
+        self._next = seq + 1
+        return Record(values, line)
+
+
+class Board:
+    """A board on a serial port that has said hello.
+
+    Attributes:
+        port: name of the port or pyserial URL.
+        hello: the board's last `hello`, by key.
+        refusal: the last `error` reason, None when there was none.
+        lines: the stream's counters `noise` and `lost`.
+    """
+
+    def __init__(
+        self, port: str, timeout: float = 5.0, baud: int = 115200, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Open the port and wait for the board's hello.
+
+        Args:
+            port: device or pyserial URL, such as `/dev/ttyUSB0`, `COM3`, `socket://host:port`.
+            timeout: seconds to wait for the board to answer.
+            baud: bits per second.
+            clock: seconds, for tests.
+
+        Raises:
+            BoardError: no such port, it is busy, or nothing on it answers as a canbean board.
+        """
+        self.port = port
+        self.lines = Lines()
+        self.hello: dict[str, Any] = {}
+        self.refusal: str | None = None
+        try:
+            # never wait inside pyserial for longer than a moment
+            self._serial = serial.serial_for_url(port, baudrate=baud, timeout=0.02, write_timeout=2)
+        except (OSError, ValueError) as error:
+            raise BoardError(_unopened(port, error)) from None
+        try:
+            self._greet(timeout, clock)
+        except BaseException:
+            self.close()
+            raise
+        # what came before the hello is boot chatter, or the rest of an earlier talk
+        self.lines.noise = self.lines.lost = 0
+
+    def _greet(self, timeout: float, clock: Callable[[], float]) -> None:
+        end = clock() + timeout
+        ask = clock()
+        # a board that refuses its model says why in an error line before its hello
+        while not self.hello or (self.hello.get("golden") != "ok" and self.refusal is None):
+            now = clock()
+            if now >= end:
+                raise BoardError(
+                    f"{self.port}: no canbean board answered within {timeout:g} s: is it flashed "
+                    f"(tools/flash), and is no other program on the port?"
+                )
+            if now >= ask:
+                self.command("hello")
+                ask = now + ASK_AGAIN_S
+            for _ in self.read():
+                pass
+
+    def read(self) -> Iterator[Record]:
+        """The records that are there now; waits for a moment (20 ms) when there is nothing.
+
+        Raises:
+            BoardError: the port is gone.
+        """
+        for record in self.lines.take(self._receive()):
+            kind = record.values["type"]
+            if kind == "hello":
+                self.hello = record.values
+            elif kind == "error":
+                self.refusal = str(record.values.get("reason"))
+            yield record
+
+    def records(self) -> Iterator[Record]:
+        """Every record as it comes, without end.
+
+        Raises:
+            BoardError: the port is gone.
+        """
+        while True:
+            yield from self.read()
+
+    def ask(self, text: str, kind: str, timeout: float = 5.0) -> Record:
+        """Send a command and wait for the first line of type `kind`.
+
+        Raises:
+            BoardError: the board says an error instead, does not answer in time, or the port is gone.
+        """
+        self.command(text)
+        name = text.partition(" ")[0]
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            for record in self.read():
+                if record.values["type"] == kind:
+                    return record
+                if record.values["type"] == "error":
+                    raise BoardError(f"{self.port}: the board answers {name!r} with: {self.refusal}")
+        raise BoardError(f"{self.port}: no answer to {name!r} within {timeout:g} s")
+
+    def command(self, text: str) -> None:
+        """Send a text command. A zero before it ends whatever half packet noise may have left on the board.
+
+        Raises:
+            BoardError: the port is gone or does not take bytes.
+        """
+        self.write(b"\0" + text.encode("ascii") + b"\n")
+
+    def write(self, data: bytes) -> None:
+        """Send bytes.
+
+        Raises:
+            BoardError: the port is gone or does not take bytes.
+        """
+        try:
+            self._serial.write(data)
+        except serial.SerialTimeoutException:
+            raise BoardError(
+                f"{self.port}: the board does not take bytes: unplug it and plug it in again"
+            ) from None
+        except OSError as error:
+            raise BoardError(f"{self.port}: the board went away: {_reason(error)}") from None
+
+    def _receive(self) -> bytes:
+        try:
+            data: bytes = self._serial.read(self._serial.in_waiting or 1)
+        except OSError as error:
+            raise BoardError(f"{self.port}: the board went away: {_reason(error)}") from None
+        return data
+
+    def close(self) -> None:
+        """Give the port free."""
+        self._serial.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+def _unopened(port: str, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError) or getattr(error, "errno", None) == 2:
+        return f"{port}: no such port: is the board plugged in? `canbean board list` shows the ports"
+    if isinstance(error, PermissionError) or getattr(error, "errno", None) == 13:
+        return f"{port}: no permission to open it: add yourself to the group that owns it (often dialout)"
+    return f"{port}: cannot open this port: {error}"

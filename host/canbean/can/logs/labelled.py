@@ -1,0 +1,166 @@
+"""Labelled CSV: `t,id,ext,dlc,data,label`, optionally `bus` and `flags`; one frame a line.
+
+Seconds, hexadecimal id, 0 or 1, length in bytes, hexadecimal bytes, and a label that is empty for normal traffic. `flags`
+holds `fd`, `rtr`, `err`, separated by a space. Fields are not quoted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from canbean.can.frames import DEFAULT_BUS, ERR, FD, RTR, Frames, recode
+from canbean.can.logs import fields
+from canbean.can.logs.columns import Columns, hexadecimal, texts, whole
+from canbean.errors import LogError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from canbean.can.logs.lines import Lines
+    from canbean.can.logs.tables import Tables
+
+NAME = "labelled CSV"
+REQUIRED = ("t", "id", "ext", "dlc", "data", "label")
+OPTIONAL = ("bus", "flags")
+REASONS = (
+    "",
+    "not as many fields as the header",
+    "t is not a number of seconds",
+    "id is not a hexadecimal CAN identifier",
+    "ext is not 0 or 1",
+    "dlc is not a length from 0 to 64 (above 8 with the flag fd only)",
+    "data is not an even number of hexadecimal digits",
+    "dlc and data disagree",
+    "a name is longer than 64 bytes or holds a NUL",
+    "flags are fd, rtr and err, separated by a space",
+)
+COMMA = ord(",")
+FLAGS = {"fd": FD, "rtr": RTR, "err": ERR}
+
+
+def header(line: str) -> tuple[str, ...] | None:
+    """The columns a header line names, or None where it is not the header of a labelled CSV."""
+    names = tuple(name.strip().lower() for name in line.split(","))
+    known = len(set(names)) == len(names) and set(names) <= {*REQUIRED, *OPTIONAL}
+    return names if known and set(REQUIRED) <= set(names) else None
+
+
+def parse(lines: Lines, columns: tuple[str, ...], tables: Tables) -> tuple[Frames, NDArray[np.int8]]:
+    """The frames of the lines that can be read, and for every line an index into `REASONS` (0: read)."""
+    text, n = lines.text, len(lines)
+    reason = np.ones(n, np.int8)
+    if not n:
+        return Frames.empty(), reason
+    low, high = int(lines.start[0]), int(lines.end[-1])
+    commas = np.flatnonzero(text[low:high] == COMMA) + low
+    first = np.searchsorted(commas, lines.start)
+    rows = np.flatnonzero(np.searchsorted(commas, lines.end) - first == len(columns) - 1)
+    between = commas[first[rows, None] + np.arange(len(columns) - 1)]
+    starts = np.hstack([lines.start[rows, None], between + 1])
+    ends = np.hstack([between, lines.end[rows, None]])
+    at = {name: (starts[:, k], ends[:, k]) for k, name in enumerate(columns)}
+
+    t_us, timed = fields.microseconds(text, *at["t"])
+    id_, named = fields.number(text, *at["id"], 16, 8)
+    ext, told = fields.number(text, *at["ext"], 10, 1)
+    dlc, sized = fields.number(text, *at["dlc"], 10, 2)
+    data, held, paired = fields.octets(text, *at["data"])
+    flags, flagged = _flags(text, at.get("flags"), len(rows))
+    checks = {
+        2: timed,
+        3: named & (id_ <= np.where(ext == 1, 0x1FFFFFFF, 0x7FF)),
+        4: told & (ext <= 1),
+        5: sized & (dlc <= np.where(flags & FD != 0, 64, 8)),
+        6: paired,
+        7: (held == dlc) | ((flags & RTR != 0) & (held == 0)),
+        8: np.ones(len(rows), bool),
+        9: flagged,
+    }
+    named_codes = {}
+    for name in ("label", "bus"):
+        if name in at:
+            codes, names, short = fields.names(text, *at[name], 64)
+            named_codes[name] = codes, names
+            checks[8] &= short
+    reason[rows] = 0
+    for code in sorted(checks, reverse=True):
+        reason[rows[~checks[code]]] = code
+
+    ok = reason[rows] == 0
+    label, labels = _codes(*named_codes["label"], ok)
+    bus, buses = _codes(*named_codes.get("bus", (np.zeros(len(rows), np.int64), [""])), ok)
+    buses = [name or DEFAULT_BUS for name in buses]
+    frames = Frames(
+        t_us=t_us[ok],
+        id=id_[ok].astype(np.uint32),
+        ext=ext[ok] == 1,
+        flags=flags[ok],
+        dlc=dlc[ok].astype(np.uint8),
+        data=data[ok],
+        label=recode(label, labels, tables.labels, 32767, "labels").astype(np.int16),
+        bus=recode(bus, buses, tables.buses, 256, "buses").astype(np.uint8),
+        buses=tuple(tables.buses),
+        labels=tuple(tables.labels),
+    )
+    return frames, reason
+
+
+def _codes(
+    codes: NDArray[np.int64], names: list[str], ok: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], list[str]]:
+    """Codes and names of the rows that are kept: a name of other rows alone is left out."""
+    used = np.flatnonzero(np.bincount(codes[ok], minlength=len(names)))
+    anew = np.zeros(max(len(names), 1), np.int64)
+    anew[used] = np.arange(len(used))
+    return anew[codes[ok]], [names[code] for code in used]
+
+
+def _flags(
+    text: NDArray[np.uint8], at: tuple[NDArray[np.int64], NDArray[np.int64]] | None, n: int
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Bits of the flags column, and which rows could be read."""
+    if at is None:
+        return np.zeros(n, np.uint8), np.ones(n, bool)
+    codes, names, good = fields.names(text, *at, 64)
+    known = np.array([set(name.split()) <= set(FLAGS) for name in names] or [True])
+    bits = np.array(
+        [sum(FLAGS.get(word, 0) for word in set(name.split())) for name in names] or [0], np.uint8
+    )
+    return bits[codes], good & known[codes]
+
+
+def compose(frames: Frames, name: str, columns: Sequence[str]) -> bytes:
+    """The text of frames under a header of these columns, without it.
+
+    Raises:
+        LogError: something that the format has no place for; the message names it.
+    """
+    for word in (*frames.buses, *frames.labels):
+        if len(word.encode()) > 64 or any(c in ',"\r\n\0' for c in word) or word != word.strip():
+            raise LogError(f"{name}: labelled CSV has no place for the name {word!r}")
+    remote = frames.flags & RTR != 0
+    out = Columns(len(frames))
+    size = np.abs(frames.t_us)
+    out.constant(b"-", where=frames.t_us < 0).add(*whole(size // 1_000_000, 13))
+    out.constant(b".").add(*whole(size % 1_000_000, 6, at_least=6)).constant(b",")
+    out.add(*hexadecimal(frames.id.astype(np.int64), 1)).constant(b",")
+    out.add(*whole(frames.ext.astype(np.int64), 1)).constant(b",")
+    out.add(*whole(frames.dlc.astype(np.int64), 2)).constant(b",")
+    out.octets(frames.data, np.where(remote, 0, frames.dlc)).constant(b",")
+    out.add(*texts(frames.label, frames.labels))
+    if "bus" in columns:
+        out.constant(b",").add(*texts(frames.bus, frames.buses))
+    if "flags" in columns:
+        words = [" ".join(word for word, bit in FLAGS.items() if code & bit) for code in range(8)]
+        out.constant(b",").add(*texts(frames.flags & 7, words))
+    return out.constant(b"\n").bytes()
+
+
+def header_of(frames: Frames) -> list[str]:
+    """The columns that frames need: buses and flags only where they say something."""
+    named = any(frames.buses[code] != DEFAULT_BUS for code in np.unique(frames.bus))
+    return [*REQUIRED, *(["bus"] if named else []), *(["flags"] if frames.flags.any() else [])]

@@ -1,0 +1,230 @@
+"""Text as arrays: bounded blocks of lines from a plain or gzip file, and kernels that read fields of all lines at once.
+
+A block is one uint8 array with `PAD` line ends around its text, so that a window of up to `PAD` bytes can be taken at either
+end of any field. Nothing here makes a Python object a line.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from canbean.errors import FileError, LogError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+PAD = 160
+READ = 1 << 19
+"""Bytes of text a block holds, about."""
+LONGEST = 1 << 20
+"""A line longer than this is not held: it is counted and passed over."""
+
+NEWLINE, RETURN, HASH = 10, 13, ord("#")
+BLANK = np.zeros(256, bool)
+BLANK[[9, 10, 13, 32]] = True
+
+DIGIT = np.full(256, 255, np.uint8)
+for _value, _characters in enumerate([*"0123456789", "aA", "bB", "cC", "dD", "eE", "fF"]):
+    DIGIT[[ord(_character) for _character in _characters]] = _value
+
+
+@dataclass
+class Lines:
+    """Lines of one block that hold something: not blank, not a comment.
+
+    Attributes:
+        text: uint8, the block's bytes.
+        start: int64 (n,), where each line starts in `text`.
+        end: int64 (n,), where it ends, without its line end.
+        number: int64 (n,), its number in the file, from 1.
+        unterminated: the last line is the last of the file and has no line end.
+    """
+
+    text: NDArray[np.uint8]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    number: NDArray[np.int64]
+    unterminated: bool = False
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def __getitem__(self, rows: slice) -> Lines:
+        last = self.unterminated and rows.indices(len(self))[1] == len(self)
+        return Lines(self.text, self.start[rows], self.end[rows], self.number[rows], last)
+
+    def show(self, row: int) -> str:
+        """The text of one line, cut at 60 characters, in one printable line."""
+        start = int(self.start[row])
+        return shown(self.text[start : min(int(self.end[row]), start + 240)].tobytes())
+
+
+def shown(raw: bytes) -> str:
+    """Bytes as one printable line of at most 60 characters."""
+    text = raw.decode("utf-8", "backslashreplace")
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return text if len(text) <= 60 else text[:60] + "..."
+
+
+@dataclass
+class Source:
+    """The text of a log file, inflated where it is gzip, in blocks of lines.
+
+    Attributes:
+        path: the file.
+        accept_cut: read what is whole of a file that ends too early.
+        size: bytes of text to take for one block.
+        overlong: number and first bytes of the first five lines longer than `LONGEST`, passed over.
+        overlong_count: how many those are.
+        cut: a gzip stream ended early.
+        unended: the file ends within a line longer than `LONGEST`.
+        last: number of lines seen.
+    """
+
+    path: str | os.PathLike[str]
+    accept_cut: bool = False
+    size: int = READ
+    overlong: list[tuple[int, bytes]] = field(default_factory=list)
+    overlong_count: int = 0
+    cut: bool = False
+    unended: bool = False
+    last: int = 0
+
+    def head(self, size: int = 1 << 16) -> bytes:
+        """The first bytes of text."""
+        got = b""
+        for piece in self._bytes():
+            got += piece
+            if len(got) >= size:
+                break
+        return got[:size].removeprefix(b"\xef\xbb\xbf")
+
+    def blocks(self) -> Iterator[Lines]:
+        """The lines of the file in order.
+
+        Raises:
+            FileError: the file cannot be read.
+            LogError: the gzip stream ends early (without `accept_cut`) or is damaged.
+        """
+        newline = newline_of(self.head())
+        end = bytes([newline])
+        rest: list[bytes] = []
+        held, dropping, first = 0, False, True
+        for piece in self._bytes():
+            if first:
+                piece = piece.removeprefix(b"\xef\xbb\xbf")  # noqa: PLW2901 - the byte order mark is no text
+                first = not piece
+            at = piece.rfind(end)
+            if at < 0:
+                if dropping:
+                    continue
+                rest.append(piece)
+                held += len(piece)
+                if held > LONGEST:
+                    self._pass_over(b"".join(rest))
+                    rest, held, dropping = [], 0, True
+                continue
+            whole, tail = piece[: at + 1], piece[at + 1 :]
+            if dropping:
+                whole, dropping = whole[whole.find(end) + 1 :], False
+            yield self._lines(b"".join([*rest, whole]), newline)
+            rest, held = [tail], len(tail)
+        left = b"".join(rest)
+        self.unended = dropping
+        if left:
+            yield self._lines(left, newline)
+
+    def _pass_over(self, raw: bytes) -> None:
+        """Count a line that is too long to be held."""
+        self.last += 1
+        self.overlong_count += 1
+        if len(self.overlong) < 5:
+            self.overlong.append((self.last, raw[:240]))
+
+    def _lines(self, raw: bytes, newline: int) -> Lines:
+        """The lines of the text that follows what was seen so far."""
+        lines, count = split(raw, newline, self.last)
+        self.last += count
+        return lines
+
+    def _bytes(self) -> Iterator[bytes]:
+        """The file's text in pieces of about `size` bytes."""
+        try:
+            with Path(self.path).open("rb") as file:
+                magic = file.read(2)
+                file.seek(0)
+                if magic == b"\x1f\x8b":
+                    yield from self._inflated(file)
+                else:
+                    while piece := file.read(self.size):
+                        yield piece
+        except IsADirectoryError as error:
+            raise FileError(f"{self.path}: is a folder, not a log") from error
+        except OSError as error:
+            if isinstance(error, FileError):
+                raise
+            raise FileError(f"{self.path}: cannot read this log: {error.strerror}") from error
+
+    def _inflated(self, file: IO[bytes]) -> Iterator[bytes]:
+        """The text of a gzip file, of one member or several."""
+        stream: Any = None
+        held: list[bytes] = []
+        size = 0
+        while raw := file.read(1 << 14):
+            while raw:
+                stream = stream or zlib.decompressobj(31)
+                try:
+                    piece = stream.decompress(raw, self.size)
+                except zlib.error as error:
+                    yield b"".join(held)
+                    raise LogError(
+                        f"{self.path}: the gzip data is damaged after line {self.last}: {error}"
+                    ) from error
+                held.append(piece)
+                size += len(piece)
+                if size >= self.size:
+                    yield b"".join(held)
+                    held, size = [], 0
+                raw = stream.unconsumed_tail
+                if stream.eof:
+                    raw, stream = stream.unused_data.lstrip(b"\0"), None
+        if stream is not None:
+            # What zlib still holds of a stream that ended early.
+            held.append(stream.flush())
+            self.cut = not stream.eof
+        yield b"".join(held)
+
+
+def newline_of(head: bytes) -> int:
+    """The byte that ends lines: a carriage return where the first bytes have no line feed (old Macintosh files)."""
+    return RETURN if NEWLINE not in head and RETURN in head else NEWLINE
+
+
+def split(raw: bytes, newline: int, before: int = 0) -> tuple[Lines, int]:
+    """The lines of some text that hold something, and how many lines it has; `before` lines came before it."""
+    text = np.full(len(raw) + 2 * PAD, NEWLINE, np.uint8)
+    text[PAD : PAD + len(raw)] = np.frombuffer(raw, np.uint8)
+    end = np.flatnonzero(text[PAD : PAD + len(raw)] == newline) + PAD
+    unterminated = bool(raw) and raw[-1] != newline
+    if unterminated:
+        end = np.append(end, PAD + len(raw))
+    count = len(end)
+    start = np.concatenate([[PAD], end[:-1] + 1]) if count else end
+    number = np.arange(before + 1, before + 1 + count)
+    # A carriage return before the line end belongs to it.
+    end = end - ((end > start) & (text[end - 1] == RETURN))
+    # Blanks in front tell neither a comment from a frame nor an empty line from a full one.
+    inner = start.copy()
+    while (blank := (inner < end) & BLANK[text[inner]]).any() and int((inner - start).max()) <= PAD:
+        inner += blank
+    keep = (inner < end) & (text[inner] != HASH)
+    last = unterminated and bool(keep[-1])
+    return Lines(text, inner[keep], end[keep], number[keep], last), count

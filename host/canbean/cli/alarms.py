@@ -1,0 +1,123 @@
+"""Alerts on the command line: raised here, on the virtual board or on a board at a port, shown and written."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from canbean.board import Board, VirtualBoard
+from canbean.board.feed import feed
+from canbean.board.firmware import module
+from canbean.cli.output import progress
+from canbean.detect.alerts import Alert, fields
+from canbean.detect.replay import replay
+from canbean.errors import UsageError
+from canbean.files import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from canbean.board import Record
+    from canbean.can.frames import Frames
+    from canbean.detect.fingerprint import Fingerprint
+
+
+class Ticker:
+    """Shows alerts as they come: the first two of each incident; the others are counted."""
+
+    EACH = 2
+
+    def __init__(self, console: Console | None) -> None:
+        self.console = console
+        self.seen = Counter[int]()
+        self.hidden = 0
+
+    def show(self, line: bytes) -> None:
+        """Take the next alert."""
+        said = json.loads(line)
+        self.seen[said["incident"]] += 1
+        if self.console is None or self.seen[said["incident"]] > self.EACH:
+            self.hidden += 1
+            return
+        self.console.print(
+            f"{said['t']:>12.6f} s  {said['id'] or 'bus':>8}  {said['kind']:<10} {said['bits']:6.2f} bits  "
+            f"expected {said['expected']}, seen {said['seen']}",
+            markup=False,
+        )
+
+    def end(self) -> None:
+        """Say how many were not shown."""
+        if self.console is not None and self.hidden:
+            self.console.print(f"… and {self.hidden} more alerts in {len(self.seen)} incidents")
+
+
+def line_of(alert: Alert) -> bytes:
+    """An alert as a line of an alerts file: the board's line without `boot`, `seq` and `crc`."""
+    return b'{"type":"alert",%s}' % module("lines").body(fields(alert)).encode()
+
+
+def write_alerts(path: Path, alerts: Iterable[Alert | bytes]) -> None:
+    """Write an alerts file, one JSON object a line."""
+    with replacing(path) as file:
+        for alert in alerts:
+            file.write((line_of(alert) if isinstance(alert, Alert) else alert) + b"\n")
+
+
+def run_on(
+    where: str,
+    model: Path,
+    fingerprint: Fingerprint,
+    frames: Frames,
+    speed: float | None,
+    show: Console | None,
+) -> tuple[list[bytes], dict[str, Any]]:
+    """Replay frames on `host`, on the virtual board (`vm`) or on the board at a port.
+
+    Returns:
+        The alerts as lines, and counts of what happened.
+    """
+    if where == "host":
+        if speed is not None:
+            raise UsageError("--speed is for boards: the host needs no clock")
+        raised = replay(fingerprint, frames)
+        lines = [line_of(alert) for alert in raised.alerts]
+        ticker = Ticker(show)
+        for line in lines:
+            ticker.show(line)
+        ticker.end()
+        return lines, {"frames": len(frames), "alerts": len(lines), "unscored": raised.unscored}
+    if where == "vm":
+        with VirtualBoard(model, "gateway") as virtual:
+            return run_on_board(virtual.port, frames, speed, show)
+    return run_on_board(where, frames, speed, show)
+
+
+def run_on_board(
+    port: str, frames: Frames, speed: float | None, show: Console | None
+) -> tuple[list[bytes], dict[str, Any]]:
+    """Replay frames onto the board at a port and collect its alerts."""
+    lines: list[bytes] = []
+    ticker = Ticker(show)
+    with Board(port) as board, progress() as bar:
+        task = bar.add_task("frames", total=len(frames))
+
+        def on_record(record: Record) -> None:
+            if record.values["type"] == "alert":
+                lines.append(record.bare)
+                ticker.show(record.bare)
+
+        counts = feed(board, frames, on_record, speed=speed, progress=lambda n: bar.update(task, completed=n))
+        status = board.ask("status", "status").values
+    ticker.end()
+    said = {
+        "frames": counts.frames,
+        "alerts": len(lines),
+        "sent_again": counts.again,
+        "lines_lost": counts.lost,
+    }
+    said |= {"noise": counts.noise, "errors": counts.errors, "heap_free": status["heap_free"]}
+    return lines, said | {"frames_per_second": round(counts.frames / max(counts.seconds, 1e-9))}

@@ -1,0 +1,45 @@
+"""`canbean board`: boards, real and virtual."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from canbean.board import VirtualBoard
+from canbean.cli.output import note, results
+from canbean.errors import ModelError
+from canbean.tiny import cbm
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `board` a group of verbs while it has one."""
+
+
+@app.command("virtual")
+def virtual(
+    model: Annotated[Path, typer.Option("-m", "--model", metavar="M.cbm")],
+    heap: Annotated[
+        str, typer.Option(metavar="N", help="Heap of the VM, as its -X heapsize takes it.")
+    ] = "23wK",
+) -> None:
+    """Switch on a virtual board: the MicroPython VM with firmware and model, on a serial port.
+
+    The application is the one the model is made for. Prints the port, then runs until ctrl-C.
+    """
+    application = cbm.read(model).meta.get("app")
+    if application not in {"gateway", "roastmeter"}:
+        raise ModelError(f"{model}: is a model for {application!r}, which no firmware here runs")
+    with VirtualBoard(model, application, heap=heap) as board:
+        results.print(board.port)
+        note(
+            f"{application} on the virtual board; 115200 8N1, one JSON object a line; ctrl-C switches it off"
+        )
+        # A board switched off by `kill` must not leave its VM behind.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        board.wait()

@@ -1,0 +1,299 @@
+"""`canbean can`: look at logs, learn a bus, replay and score, inject attacks."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from canbean.can import attacks, dbc, events, info, logs, simulate
+from canbean.can.frames import SIMULATED, parse_key
+from canbean.cli.alarms import run_on, write_alerts
+from canbean.cli.logs import AcceptCut, AsJson, Bus, From, To, provenance, read
+from canbean.cli.output import json_line, note, results, table
+from canbean.detect import condition, model, score, summary
+from canbean.detect.learn import learn as learn_bus
+from canbean.detect.replay import replay as replay_on_host
+from canbean.errors import UsageError
+from canbean.files import write_bytes
+from canbean.report import can as can_report
+from canbean.report.page import page
+from canbean.tiny import cbm
+
+app = typer.Typer(no_args_is_help=True)
+
+LogPath = Annotated[Path, typer.Argument(metavar="LOG")]
+ModelPath = Annotated[Path, typer.Option("-m", "--model", metavar="M.cbm")]
+
+
+@app.command("info")
+def info_(
+    log: LogPath,
+    from_s: From = None,
+    to_s: To = None,
+    bus: Bus = None,
+    accept_cut: AcceptCut = False,
+    as_json: AsJson = False,
+) -> None:
+    """Frames, span, ids, buses, rates of a log, and what looks wrong."""
+    found = read(log, from_s, to_s, bus=bus, accept_cut=accept_cut)
+    said = {"log": str(log), "data": provenance(found.frames), **info.info(found)}
+    if as_json:
+        json_line(said)
+        return
+    rows = ((row["id"], *(_cell(row[k]) for k in ("frames", "period_ms", "dlcs"))) for row in said["table"])
+    table(f"{log}: {said['data']} data", ("id", "frames", "period ms", "bytes"), rows)
+    results.print(
+        f"{said['frames']} frames in {said['span_s']:.3f} s, {said['frames_per_second']:.0f} a second; "
+        f"{said['ids']} ids; bus {', '.join(said['bus_names'])}; {said['skipped']} lines skipped"
+    )
+    for warning in said["warnings"]:
+        results.print(f"- {warning}", markup=False)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+@app.command("learn")
+def learn_(
+    clean: Annotated[list[Path], typer.Argument(metavar="CLEAN...")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="M.cbm")],
+    budget: Annotated[str, typer.Option(metavar="N/h", help="False alerts an hour.")] = "1/h",
+    from_s: From = None,
+    to_s: To = None,
+    bus: Bus = None,
+    accept_cut: AcceptCut = False,
+    as_json: AsJson = False,
+) -> None:
+    """Learn the fingerprint of a bus from clean traffic, with a threshold for a false-alarm budget."""
+    per_hour = _budget(budget)
+    parts = [read(path, from_s, to_s, bus=bus, accept_cut=accept_cut).frames for path in clean]
+    learned = learn_bus(parts, per_hour=per_hour)
+    made_from = hashlib.sha256()
+    for part in parts:
+        for column in (part.t_us, part.key, part.dlc, part.data):
+            made_from.update(column.tobytes())
+    data = provenance(*parts)
+    packed = model.pack(learned, {"name": output.stem, "data": data, "made_from": made_from.hexdigest()})
+    blob = cbm.pack(packed)
+    write_bytes(output, blob)
+    said = {
+        "model": str(output),
+        "data": data,
+        "bytes": len(blob),
+        "frames": sum(map(len, parts)),
+        **model.describe(learned.fingerprint),
+        "calibration": learned.calibration,
+    }
+    if as_json:
+        json_line(said)
+        return
+    calibration = learned.calibration
+    results.print(
+        f"{output}: {said['ids']} ids from {said['frames']} {data} frames in {calibration['clean_s']:.0f} s; "
+        f"{len(blob)} bytes; threshold {calibration['threshold_bits']:.2f} bits"
+    )
+    if not calibration["budget_verified"]:
+        results.print(
+            f"budget {per_hour:g} alerts an hour: extrapolated, not verified: {calibration['calibrated_s']:.0f} s "
+            f"held back without an alert show at most {calibration['shown_per_hour_upper95']:g} an hour (95 %)"
+        )
+
+
+def _budget(text: str) -> float:
+    try:
+        per_hour = float(text.removesuffix("/h"))
+    except ValueError:
+        per_hour = 0.0
+    if not 1e-6 <= per_hour <= 1e6:
+        raise UsageError(f"--budget {text!r}: give alerts an hour, such as 1/h or 0.1/h")
+    return per_hour
+
+
+@app.command("replay")
+def replay_(
+    log: LogPath,
+    model_path: ModelPath,
+    on: Annotated[str, typer.Option(metavar="host|vm|PORT", help="Where the model runs.")] = "host",
+    speed: Annotated[str, typer.Option(metavar="1|max|X", help="Times real time.")] = "max",
+    alerts: Annotated[Path | None, typer.Option(metavar="A.jsonl")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="R.html")] = None,
+    from_s: From = None,
+    to_s: To = None,
+    bus: Bus = None,
+    accept_cut: AcceptCut = False,
+    as_json: AsJson = False,
+) -> None:
+    """Replay a log through a model: here, on the virtual board, or on a board at a port."""
+    packed = cbm.read(model_path)
+    fingerprint = model.unpack(packed, str(model_path))
+    frames = read(log, from_s, to_s, bus=bus, accept_cut=accept_cut).frames
+    show = None if as_json else results
+    lines, said = run_on(on, model_path, fingerprint, frames, _speed(speed), show)
+    said = {"log": str(log), "model": str(model_path), "data": provenance(frames), "on": on, **said}
+    if alerts is not None:
+        write_alerts(alerts, lines)
+    if report is not None:
+        raised = replay_on_host(fingerprint, frames)
+        scored = score.score(frames, raised.alerts, bits=raised.bits)
+        section = can_report.can_section(frames, raised.alerts, scored, str(log), simulated=frames.simulated)
+        write_bytes(report, page(f"canbean: {log.name}", [section]).encode())
+    if as_json:
+        json_line(said)
+    else:
+        results.print(", ".join(f"{key} {value}" for key, value in said.items()), markup=False)
+
+
+def _speed(text: str) -> float | None:
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < 1e6:
+        raise UsageError(f"--speed {text!r}: give max or a factor such as 1 or 0.5")
+    return speed
+
+
+@app.command("score")
+def score_(
+    log_paths: Annotated[list[Path], typer.Argument(metavar="LOG...")],
+    model_path: ModelPath,
+    events_path: Annotated[Path | None, typer.Option("--events", metavar="E.csv")] = None,
+    twin: Annotated[
+        Path | None, typer.Option(metavar="CLEAN", help="The same drive without the attack.")
+    ] = None,
+    alerts: Annotated[Path | None, typer.Option(metavar="A.jsonl")] = None,
+    fail_on: Annotated[str | None, typer.Option(metavar="'false_episodes>0'")] = None,
+    seed: Annotated[int, typer.Option(help="Of the shifts behind chance_recall.")] = 0,
+    from_s: From = None,
+    to_s: To = None,
+    bus: Bus = None,
+    accept_cut: AcceptCut = False,
+    as_json: AsJson = False,
+) -> None:
+    """Score a model on labelled logs: event recall, delay, false alerts an hour with their upper bound."""
+    if len(log_paths) > 1 and (events_path is not None or twin is not None or alerts is not None):
+        raise UsageError("--events, --twin and --alerts go with a single LOG")
+    fingerprint = model.unpack(cbm.read(model_path), str(model_path))
+    rows = None if events_path is None else events.read(events_path)
+    twins = None
+    if twin is not None:
+        clean = read(twin, from_s, to_s, bus=bus, accept_cut=accept_cut).frames
+        twins = replay_on_host(fingerprint, clean).alerts
+    tallies, seen = [], []
+    for path in log_paths:
+        frames = read(path, from_s, to_s, bus=bus, accept_cut=accept_cut).frames
+        raised = replay_on_host(fingerprint, frames)
+        seen.append(provenance(frames))
+        if alerts is not None:
+            write_alerts(alerts, raised.alerts)
+        options: dict[str, Any] = {"bits": raised.bits, "events": rows, "twin_alerts": twins, "seed": seed}
+        tallies.append(score.tally(frames, raised.alerts, **options))
+    data = SIMULATED if SIMULATED in seen else "recorded"
+    result = {"model": str(model_path), "data": data, **score.result(tallies)}
+    if as_json:
+        json_line(result)
+    else:
+        show_score(result, ", ".join(path.name for path in log_paths))
+    if fail_on is not None and condition.holds(result, fail_on):
+        note(f"--fail-on {fail_on}: holds")
+        raise typer.Exit(3)
+
+
+COLUMNS = {
+    "attack": "attack",
+    "events": "events",
+    "recall": "recall",
+    "skill": "skill",
+    "alarmed": "alarmed",
+    "delay median": "median",
+    "delay p95": "p95 delay",
+}
+"""What fits a terminal, and its heading there; `--json` and the report have all."""
+
+
+def show_score(result: dict[str, Any], title: str) -> None:
+    """Print a score as two tables."""
+    header, rows = summary.attack_table(result)
+    if rows:
+        chosen = [header.index(name) for name in COLUMNS]
+        shown = ([row[column] for column in chosen] for row in rows)
+        table(f"{title} ({result['data']} data)", list(COLUMNS.values()), shown)
+        results.print(
+            f"of all alerts {summary.share(result['precision'])} are about an attack; "
+            f"{result['unattributed_alerts']} came during one without naming it\n"
+        )
+    table(f"false alarms in {summary.clean_time(result)}", *summary.alarm_table(result))
+
+
+@app.command("attack")
+def attack_(
+    clean: Annotated[Path, typer.Argument(metavar="CLEAN")],
+    kinds: Annotated[
+        list[str], typer.Option("--kind", metavar="K", help=f"{', '.join(attacks.KINDS)}; may be repeated.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="LABELLED.csv")],
+    id_: Annotated[
+        str | None, typer.Option("--id", metavar="ID", help="The id to attack, such as 2C5.")
+    ] = None,
+    rate: Annotated[float | None, typer.Option(help="Injected frames a second.")] = None,
+    duration: Annotated[float, typer.Option(metavar="S", help="Of one attack.")] = 2.0,
+    every: Annotated[float, typer.Option(metavar="S", help="From one attack to the next.")] = 20.0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    from_s: From = None,
+    to_s: To = None,
+    bus: Bus = None,
+    accept_cut: AcceptCut = False,
+    as_json: AsJson = False,
+) -> None:
+    """Inject attacks into a clean log and label them.
+
+    One kind comes again and again; several come one after the other, in drawn order. Attacks that remove frames
+    have none to label: their rows go to LABELLED.events.csv, for --events.
+    """
+    key = None if id_ is None else parse_key(id_)
+    if len(kinds) > 1 and (key is not None or rate is not None or every != 20.0):
+        raise UsageError("--id, --rate and --every go with a single --kind")
+    frames = read(clean, from_s, to_s, bus=bus, accept_cut=accept_cut).frames
+    if len(kinds) == 1:
+        options: dict[str, Any] = {"rate": rate, "every_s": every, "id_key": key}
+        attacked, rows = attacks.inject(frames, kinds[0], seed=seed, duration_s=duration, **options)
+    else:
+        attacked, rows = attacks.inject_all(frames, kinds, seed=seed, duration_s=duration)
+    logs.write(output, attacked)
+    said = {"log": str(output), "data": SIMULATED, "frames": len(attacked), "events": len(rows)}
+    silent = [event for event in rows if not event.frames]
+    if silent:
+        beside = output.parent / (output.name.split(".")[0] + ".events.csv")
+        events.write(beside, silent)
+        said["events_file"] = str(beside)
+    if as_json:
+        json_line(said)
+    else:
+        results.print(", ".join(f"{name} {value}" for name, value in said.items()), markup=False)
+
+
+@app.command("simulate")
+def simulate_(
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="LOG.csv")],
+    seconds: Annotated[float, typer.Option(help="Length of the drive.")] = 600.0,
+    seed: Annotated[int, typer.Option(help="Another seed is another drive of the same vehicle.")] = 0,
+    dbc_path: Annotated[
+        Path | None, typer.Option("--dbc", metavar="F.dbc", help="Write its DBC too.")
+    ] = None,
+) -> None:
+    """Write a clean drive of the simulated vehicle."""
+    if not 1 <= seconds <= 86400:
+        raise UsageError(f"--seconds {seconds:g}: between 1 and 86400")
+    frames = simulate.drive(seconds, seed)
+    logs.write(output, frames)
+    if dbc_path is not None:
+        write_bytes(dbc_path, dbc.dbc_text().encode())
+    results.print(f"{output}: {len(frames)} simulated frames in {frames.span_s:.0f} s")

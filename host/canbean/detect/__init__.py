@@ -1,0 +1,1 @@
+"""What clean traffic teaches: detectors, learning, calibration, replay and scores."""

@@ -1,0 +1,262 @@
+"""Learn a fingerprint from clean traffic, and its threshold from a later part of the same traffic.
+
+The log is cut in time: tables come from its first 60 %, and what they are worth (how many bits a breach
+counts, where the threshold lies) from the rest, which the tables had not seen. Constant bits, ranges and DLCs
+then take in the rest too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from canbean.can.frames import Frames
+from canbean.detect.fingerprint import (
+    FOREVER_US,
+    RECORD,
+    REMOTE_OR_ERROR,
+    SCORE_CAP,
+    Fingerprint,
+    dlc_codes,
+    elapsed_us,
+    epochs,
+    gaps,
+    recent_us,
+    surprise,
+)
+from canbean.detect.tails import Tail, fit_tail, return_level
+from canbean.errors import LogError
+from canbean.tiny.fixed import bucket
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+LEARNED_SHARE = 0.6
+MINIMUM_S = 20
+MINIMUM_FRAMES = 1000
+HOLD_US = 100_000
+CROWDED = 0.9  # of the shortest time that clean frames took
+PEAK_US = 1_000_000  # surprises of one id within a second are one peak, as alerts within a second are one
+# Where an id is frequent enough its spans alone are judged: an inserted frame shortens the span of two gaps,
+# while jitter, which makes one gap shorter and the next one longer, does not.
+SPANS_SUFFICE = 64
+PERIODIC_GAPS = 16  # with fewer no period is known
+_SIXTEENTHS = 16
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A fingerprint and how it was calibrated (plain values, ready for META)."""
+
+    fingerprint: Fingerprint
+    calibration: dict[str, Any]
+
+
+def learn(logs: Sequence[Frames], *, per_hour: float = 1.0) -> Learned:
+    """Learn a bus from its clean traffic.
+
+    Args:
+        logs: clean frames of one bus, each log in its own order; earlier logs come first.
+        per_hour: the budget, false alerts an hour.
+
+    Raises:
+        LogError: the logs are too short, labelled as attacked, or of several buses.
+    """
+    logs = [log[(log.flags & REMOTE_OR_ERROR) == 0] for log in logs]
+    silence = max((int(np.diff(log.t_us).max(initial=0)) for log in logs), default=0)
+    sleep_us = int(np.clip(4 * silence, 1_000_000, FOREVER_US))
+    frames = _one_after_another(logs, sleep_us)
+    _refuse(frames)
+    span = int(np.ptp(frames.t_us))
+    hours = span * (1 - LEARNED_SHARE) / 3.6e9
+    later = frames.t_us >= int(frames.t_us.min()) + LEARNED_SHARE * span
+    tables, news = _tables(frames, later, sleep_us)
+    threshold = _threshold(tables, frames[later], news[later], hours, per_hour)
+    calibration = {
+        "budget_per_hour": per_hour,
+        "clean_s": round(span / 1e6, 3),
+        "calibrated_s": round(hours * 3600, 1),
+        "threshold_bits": threshold / _SIXTEENTHS,
+        # No alert in T hours bounds the rate at 3 / T: that is all a log of this length can show.
+        "shown_per_hour_upper95": round(3 / hours, 1),
+        "budget_verified": bool(3 / hours <= per_hour),
+    }
+    return Learned(_alarm_at(tables, threshold), calibration)
+
+
+def _one_after_another(logs: Sequence[Frames], pause_us: int) -> Frames:
+    """The logs as one, with a pause between them that counts as sleep, whatever their clocks say."""
+    moved: list[Frames] = []
+    end = 0
+    for log in logs:
+        if len(log):
+            moved.append(log.changed(t_us=log.t_us - log.t_us.min() + end))
+            end = int(moved[-1].t_us.max()) + pause_us
+    return Frames.concat(moved) if moved else Frames.empty()
+
+
+def _refuse(frames: Frames) -> None:
+    span_s = np.ptp(frames.t_us) / 1e6 if len(frames) else 0.0
+    if len(frames) < MINIMUM_FRAMES or span_s < MINIMUM_S:
+        raise LogError(
+            f"the clean log has {len(frames)} frames in {span_s:.1f} s: "
+            f"learning needs at least {MINIMUM_FRAMES} frames and {MINIMUM_S} s"
+        )
+    if np.any(frames.label != 0):
+        at = int(np.flatnonzero(frames.label != 0)[0])
+        seconds = (frames.t_us[at] - frames.t_us[0]) / 1e6
+        raise LogError(
+            f"the log is not clean: a frame is labelled {frames.labels[frames.label[at]]!r} "
+            f"{seconds:.3f} s after its start; learn from clean traffic (or cut it with --to)"
+        )
+    buses = np.unique(frames.bus)
+    if len(buses) > 1:
+        names = ", ".join(frames.buses[b] for b in buses)
+        raise LogError(f"the log holds several buses ({names}): choose one with --bus")
+
+
+def _bits(probability_inverse: float) -> int:
+    return int(np.clip(round(np.log2(max(probability_inverse, 1.0)) * _SIXTEENTHS), 0, SCORE_CAP))
+
+
+def _tables(frames: Frames, later: NDArray[np.bool_], sleep_us: int) -> tuple[Fingerprint, NDArray[np.bool_]]:
+    """Tables of all frames, each breach weighed by what the `later` ones show of it, and which of those bring news."""
+    keys, row, counts = np.unique(frames.key, return_inverse=True, return_counts=True)
+    n, total = len(keys), len(frames)
+    gap, span = gaps(frames.t_us, row, epochs(frames.t_us, sleep_us))
+    end = int(frames.t_us.max())
+    columns = {name: np.zeros(n, np.int64) for name in RECORD}
+    payload = np.zeros((n, 4, 8), np.uint8)
+    periodic = np.zeros(n, np.bool_)
+    news = np.zeros(total, np.bool_)
+    new_ids = 0
+    for at, members in enumerate(np.split(np.argsort(row, kind="stable"), np.cumsum(counts)[:-1])):
+        old, new = members[~later[members]], members[later[members]]
+        new_ids += not len(old)
+        data = frames.data[members, :8]
+        widened = _widenings(data, len(old))
+        news[new[widened]] = True
+        payload[at] = _payload_table(data)
+        columns["rarity"][at] = _bits(total / (counts[at] + 0.5))
+        columns["payload_bits"][at] = _evidence(len(widened), len(old), len(new))
+        columns["dlcs"][at] = np.bitwise_or.reduce(1 << dlc_codes(frames[members]))
+        # That an id keeps its DLCs is a habit of the whole bus, so the whole bus is the evidence.
+        columns["dlc_bits"][at] = _bits(total + 1)
+        # The silence until the end of the log is one that lasted at least so long.
+        silence = np.append(gap[new], elapsed_us(np.int64(end), frames.t_us[members[-1]]))
+        early, spans, late = (
+            _tail(gap[old], gap[new], end, upper=False),
+            _tail(span[old], span[new], end, upper=False),
+            _tail(gap[old], silence, end, upper=True),
+        )
+        columns["gap_edge"][at] = early.edge if len(old) < SPANS_SUFFICE else 0
+        columns["span_edge"][at] = spans.edge
+        columns["early_base"][at] = round(min(early.base, spans.base) * _SIXTEENTHS)
+        columns["gap_slope"][at], columns["span_slope"][at] = _slope(early), _slope(spans)
+        columns["late_edge"][at], columns["late_slope"][at] = late.edge, _slope(late)
+        columns["late_base"][at] = round(late.base * _SIXTEENTHS)
+        periodic[at] = _is_periodic(gap[members])
+    fingerprint = Fingerprint(
+        keys=keys.astype(np.uint32),
+        timeout_us=np.where(periodic, 0, FOREVER_US).astype(np.uint32),
+        record=np.stack([np.clip(columns[name], 0, 65535) for name in RECORD], axis=1).astype(np.uint16),
+        mask=payload[:, 0],
+        value=payload[:, 1],
+        low=payload[:, 2],
+        high=payload[:, 3],
+        threshold=0,
+        # The set of ids counts as closed if the later part brought none; else Good-Turing tells how open it is.
+        unknown_bits=_bits((int(later.sum()) + 1) / (new_ids + 0.5)) if new_ids else SCORE_CAP,
+        sleep_us=sleep_us,
+        hold_us=HOLD_US,
+        crowd_us=_crowd_us(frames.t_us),
+    )
+    return fingerprint, news
+
+
+def _crowd_us(t_us: NDArray[np.int64]) -> int:
+    """The time for `RECENT` frames below which the bus is more crowded than it ever was."""
+    took = recent_us(t_us)
+    return max(int(CROWDED * took[took >= 0].min()), 1)
+
+
+def _is_periodic(gap: NDArray[np.int64]) -> bool:
+    """Whether a silence means something: hardly any gap is much longer than the usual one."""
+    known = gap[gap >= 0]
+    return len(known) >= PERIODIC_GAPS and float(np.mean(known > 4 * np.median(known))) < 1 / 200
+
+
+def _slope(tail: Tail) -> int:
+    return int(np.clip(round(tail.slope * 64 * _SIXTEENTHS), 1, 16384))
+
+
+def _payload_table(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Mask, value, low and high of (m, 8) payload bytes, uint8 (4, 8)."""
+    every, some = np.bitwise_and.reduce(data), np.bitwise_or.reduce(data)
+    mask = ~(every ^ some)
+    return np.stack([mask, every & mask, data.min(axis=0), data.max(axis=0)])
+
+
+def _widenings(data: NDArray[np.uint8], start: int) -> NDArray[np.int64]:
+    """Which rows from `start` on (counted from there) show a bit or a byte range that no earlier row had."""
+    if start == 0 or start >= len(data):
+        return np.zeros(0, np.int64)
+    spread = np.concatenate(
+        [
+            np.bitwise_or.accumulate(data),
+            ~np.bitwise_and.accumulate(data),
+            np.maximum.accumulate(data),
+            ~np.minimum.accumulate(data),
+        ],
+        axis=1,
+    )
+    return np.flatnonzero(np.any(spread[start:] != spread[start - 1 : -1], axis=1))
+
+
+def _evidence(breaches: int, before: int, after: int) -> int:
+    """Bits of one more breach, where `after` frames brought so many."""
+    if breaches == 0:
+        return _bits(before + after + 1)
+    return _bits((after + 1) / (breaches + 0.5))
+
+
+def _tail(known_us: NDArray[np.int64], later_us: NDArray[np.int64], span_us: int, *, upper: bool) -> Tail:
+    """The tail of some times, tempered so that what came later counts for no more than it was worth."""
+    known, later = (bucket(times[times >= 0]) for times in (known_us, later_us))
+    if not len(known):  # too rare to have a gap: a Poisson process seen once in the whole log
+        return fit_tail(bucket(np.array([span_us])), upper=upper)
+    tail = fit_tail(known, upper=upper)
+    beyond = later - tail.edge if upper else tail.edge - later
+    most = float(tail.bits(beyond.astype(np.int64)).max(initial=0.0))
+    return tail.tempered(most, float(np.log2(len(later) + 1)) + 1)
+
+
+def _threshold(
+    fingerprint: Fingerprint, later: Frames, news: NDArray[np.bool_], hours: float, per_hour: float
+) -> int:
+    """The threshold at which clean traffic raises `per_hour` alerts, in sixteenths of a bit.
+
+    The tables know the later part's payloads: what was new in them then (`news`) counts as a breach each time.
+    """
+    said = surprise(fingerprint, later)
+    bits = said.bits + np.where(news, fingerprint.column("payload_bits")[said.slot], 0)
+    slot = np.where(said.slot < 0, len(fingerprint), said.slot)
+    block = slot * (1 << 40) + (later.t_us - later.t_us.min()) // PEAK_US
+    _, which = np.unique(block, return_inverse=True)
+    peaks = np.zeros(which.max() + 1, np.int64)
+    np.maximum.at(peaks, which, bits)
+    return int(np.clip(np.ceil(return_level(peaks, hours, per_hour)) + 1, 1, SCORE_CAP))
+
+
+def _alarm_at(fingerprint: Fingerprint, threshold: int) -> Fingerprint:
+    """The fingerprint with this threshold, and for each id whose silence means something how long reaches it."""
+    column = fingerprint.column
+    short = np.maximum(threshold - column("rarity") - column("late_base"), 0)
+    octaves = short / np.maximum(column("late_slope"), 1)
+    late = np.exp2(np.minimum((column("late_edge") + 1) / 64 + octaves, 31))
+    timeout = np.where(fingerprint.timeout_us == FOREVER_US, FOREVER_US, np.minimum(late, FOREVER_US))
+    return replace(fingerprint, threshold=threshold, timeout_us=timeout.astype(np.uint32))

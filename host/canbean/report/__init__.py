@@ -1,0 +1,1 @@
+"""Self-contained HTML from results: no script, nothing loaded from anywhere."""

@@ -1,0 +1,65 @@
+"""How well a packed meter reads pairs: what `roast score` says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from canbean.errors import ModelError
+from canbean.roast import measures, meter
+from canbean.roast.fit import TOLERANCE, data
+from canbean.tiny import cbm
+
+if TYPE_CHECKING:
+    from canbean.roast.pairs import Pairs
+    from canbean.tiny.cbm import Model
+
+
+def score(model: Model, pairs: Pairs, tolerance: float = TOLERANCE, name: str = "model") -> dict[str, Any]:
+    """Errors of a packed model on pairs, computed in its integers.
+
+    Returns:
+        `model` (its digest), `data`, `pairs`, `groups`, `rmse mae p95 max within_tolerance bias`, `coverage90` (the
+        share of references inside the model's own interval, `null` if it has none), `rows` with `lot cup reference
+        reading low high` of each pair, and `warnings`.
+
+    Raises:
+        ModelError: the model is of another application, or one of its channels is absent from the pairs.
+    """
+    opened = meter.load(model, name)
+    for channel in opened.channels:
+        if channel not in pairs.channel_names:
+            have = ", ".join(pairs.channel_names)
+            raise ModelError(
+                f"{name}: reads the channel {channel!r}, which {pairs.name} does not have (it has {have})"
+            )
+    values = pairs.channels[:, [pairs.channel_names.index(channel) for channel in opened.channels]]
+    said = opened.read(values)
+    half = opened.half_width
+    low, high = opened.scale
+    warnings = []
+    if opened.meta.get("digest") == pairs.digest:
+        warnings.append(
+            f"{pairs.name}: the model was fitted on these very pairs: these errors are not held out"
+        )
+    return {
+        "model": cbm.digest(cbm.pack(model)),
+        "data": data(pairs),
+        "pairs": len(pairs),
+        "groups": len(pairs.lots),
+        **measures.errors(said, pairs.reference, tolerance),
+        "coverage90": None if half is None else float(np.mean(np.abs(said - pairs.reference) <= half)),
+        "rows": [
+            {
+                "lot": pairs.lots[pairs.lot[i]],
+                "cup": pairs.cup[i] if pairs.cup else "",
+                "reference": float(pairs.reference[i]),
+                "reading": float(said[i]),
+                "low": None if half is None else max(low, float(said[i]) - half),
+                "high": None if half is None else min(high, float(said[i]) + half),
+            }
+            for i in range(len(pairs))
+        ],
+        "warnings": warnings,
+    }

@@ -1,0 +1,139 @@
+"""A regressor: readings of a sensor's channels to a value on a scale, in integers from end to end.
+
+Sections: FEAT (`canbean.tiny.features`, then `i32 low | i32 high` of the scale in 1/256 point) and one of the kinds.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from canbean.errors import ModelError, QuantizeError
+from canbean.tiny import cost, golden
+from canbean.tiny.dense import Dense
+from canbean.tiny.features import Features
+from canbean.tiny.fixed import ACCUMULATOR_LIMIT
+from canbean.tiny.neighbours import Neighbours
+from canbean.tiny.packing import Reader
+from canbean.tiny.polynomial import Polynomial
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from canbean.tiny.cbm import Model
+
+Kind = Polynomial | Neighbours | Dense
+KINDS: dict[str, type[Kind]] = {kind.tag: kind for kind in (Polynomial, Neighbours, Dense)}
+POINT = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Regressor:
+    """A front end and the kind of model behind it.
+
+    Attributes:
+        features: readings to standardised features.
+        kind: features to a score.
+        scale: lowest and highest score, in points; predictions are clipped to it.
+    """
+
+    features: Features
+    kind: Kind
+    scale: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        low, high = self.scale
+        if not -ACCUMULATOR_LIMIT < POINT * low < POINT * high < ACCUMULATOR_LIMIT:
+            raise QuantizeError(f"the scale {low}..{high} is empty or too wide")
+        if len(self.features.channels) != self.kind.features:
+            raise QuantizeError(
+                f"{len(self.features.channels)} channels for a model of {self.kind.features} features"
+            )
+        if isinstance(self.kind, Dense):
+            outputs = len(self.kind.layers[-1].weights)
+            if outputs != 1 or self.kind.input_low > -32767 or self.kind.input_high < 32767:
+                raise QuantizeError("the network must take all 16-bit features and give one score")
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """The scale in 1/256 point."""
+        return round(self.scale[0] * POINT), round(self.scale[1] * POINT)
+
+    @property
+    def macs(self) -> int:
+        """Multiplications of one prediction."""
+        return self.kind.macs
+
+    @property
+    def calls(self) -> int:
+        """Calls of an arithmetic function in one prediction; see `canbean.tiny.cost`."""
+        channels = self.features.channels
+        return self.kind.calls + len(channels) + sum(c.transform == "log2" for c in channels)
+
+    @property
+    def board_ms(self) -> float:
+        """Estimated milliseconds of one prediction on an ESP8266 at 80 MHz; see `canbean.tiny.cost`."""
+        return cost.estimated_ms(self.macs, self.calls)
+
+    def predict(self, readings: ArrayLike) -> NDArray[np.int64]:
+        """Integer readings (n, c), see `Features.readings`, to scores (n,) in 1/256 point within the scale."""
+        score = self.kind.predict(self.features.apply(readings))
+        return np.asarray(np.clip(score, *self.limits), np.int64)
+
+    def sections(self) -> dict[str, bytes]:
+        """The sections of this regressor by tag."""
+        front = self.features.to_bytes() + struct.pack("<ii", *self.limits)
+        return {"FEAT": front, self.kind.tag: self.kind.to_bytes()}
+
+    def golden(self, readings: ArrayLike) -> bytes:
+        """A GOLD section from at most 8 rows of integer readings (n, c).
+
+        Raises:
+            ModelError: there are more rows.
+        """
+        rows = np.asarray(readings, np.int64)
+        return golden.pack(
+            [(row.astype("<i4").tobytes(), [int(y)]) for row, y in zip(rows, self.predict(rows), strict=True)]
+        )
+
+    @classmethod
+    def from_model(cls, model: Model, name: str = "model") -> Regressor:
+        """Take the regressor out of a model file.
+
+        Raises:
+            ModelError: it holds none, more than one, a damaged one, or golden vectors that it does not answer;
+                the message begins with `name`.
+        """
+        model.refuse_unknown({"FEAT", *KINDS}, name)
+        tags = [tag for tag in KINDS if tag in model.sections]
+        if "FEAT" not in model.sections or len(tags) != 1:
+            raise ModelError(f"{name}: is not the model of a meter (FEAT and one of {', '.join(KINDS)})")
+        reader = Reader(model.sections["FEAT"], f"{name}: section FEAT")
+        features = Features.parse(reader)
+        low, high = reader.struct("ii")
+        reader.end()
+        kind = KINDS[tags[0]].from_bytes(model.sections[tags[0]], name)
+        try:
+            regressor = cls(features, kind, (low / POINT, high / POINT))
+        except QuantizeError as error:
+            raise ModelError(f"{name}: {error}") from error
+        regressor.check(model, name)
+        return regressor
+
+    def check(self, model: Model, name: str = "model") -> None:
+        """Answer the golden vectors of a model.
+
+        Raises:
+            ModelError: an answer differs.
+        """
+        if "GOLD" not in model.sections:
+            return
+        for index, (content, expected) in enumerate(golden.unpack(model.sections["GOLD"], name)):
+            if len(content) != 4 * len(self.features.channels):
+                raise ModelError(f"{name}: golden vector {index} has another number of channels")
+            answer = self.predict(np.frombuffer(content, "<i4").astype(np.int64)[None, :]).tolist()
+            if answer != expected:
+                raise ModelError(f"{name}: answers {answer} to golden vector {index}, not {expected}")

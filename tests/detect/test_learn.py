@@ -1,0 +1,201 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from canbean.can import attacks, simulate
+from canbean.can.frames import RTR, Frames
+from canbean.detect import model
+from canbean.detect.fingerprint import SCORE_CAP, Fingerprint
+from canbean.detect.learn import learn
+from canbean.detect.replay import replay
+from canbean.detect.tails import fit_tail, return_level
+from canbean.errors import LogError, ModelError
+
+
+@pytest.fixture(scope="module")
+def clean():
+    return simulate.drive(240, 3)
+
+
+@pytest.fixture(scope="module")
+def learned(clean):
+    return learn([clean])
+
+
+@pytest.fixture(scope="module")
+def other():
+    return simulate.drive(120, 4)
+
+
+def section(frames):
+    return learn([frames]).fingerprint.to_bytes()
+
+
+def test_a_short_log_is_refused_with_the_minimum(clean):
+    with pytest.raises(LogError, match=r"1000 frames and 20 s"):
+        learn([clean.between(0, 19)])
+    with pytest.raises(LogError, match=r"has 0 frames"):
+        learn([Frames.empty()])
+
+
+def test_a_log_with_attacks_is_refused(clean):
+    attacked, _ = attacks.inject(clean, "flood", seed=1, duration_s=1)
+    with pytest.raises(LogError, match=r"labelled 'flood'"):
+        learn([attacked])
+
+
+def test_several_buses_are_refused(clean):
+    buses = clean.changed(bus=np.arange(len(clean)) % 2, buses=("a", "b"))
+    with pytest.raises(LogError, match=r"several buses \(a, b\)"):
+        learn([buses])
+
+
+def test_the_same_log_gives_the_same_bytes_whatever_its_clock_says(clean):
+    assert section(clean) == section(clean.changed(t_us=clean.t_us + 1_700_000_123_456_789))
+
+
+def test_an_id_that_is_not_in_the_log_is_not_in_the_model(clean):
+    gone = np.unique(clean.key)[3]
+    known = learn([clean[clean.key != gone]]).fingerprint.keys
+    assert set(known) == set(np.unique(clean.key)) - {gone}
+
+
+def test_remote_frames_teach_nothing(clean):
+    remote = clean[:50].changed(flags=np.full(50, RTR), id=np.full(50, 0x7AA))
+    mixed = Frames.concat([clean, remote.changed(t_us=clean.t_us[-50:])]).in_time_order()
+    assert section(mixed) == section(clean)
+
+
+def test_logs_one_after_the_other_are_learned_together(clean):
+    halves = learn([clean.between(0, 120), clean.between(120, None)]).fingerprint
+    assert np.array_equal(halves.keys, learn([clean]).fingerprint.keys)
+    assert halves.sleep_us >= 1_000_000
+
+
+def test_a_larger_budget_lowers_the_threshold(clean):
+    thresholds = [learn([clean], per_hour=budget).fingerprint.threshold for budget in (0.1, 1, 100)]
+    assert thresholds == sorted(thresholds, reverse=True)
+    assert thresholds[0] > thresholds[-1]
+
+
+def test_the_calibration_says_what_so_short_a_log_can_show(learned):
+    calibration = learned.calibration
+    assert calibration["clean_s"] == pytest.approx(240, abs=0.1)
+    assert calibration["shown_per_hour_upper95"] == pytest.approx(3 / (96 / 3600), abs=0.2)
+    assert calibration["budget_verified"] is False
+
+
+def test_clean_traffic_that_was_learned_raises_nothing(clean, learned):
+    assert replay(learned.fingerprint, clean).alerts == []
+
+
+def test_another_clean_drive_raises_next_to_nothing(learned, other):
+    assert len({a.incident for a in replay(learned.fingerprint, other).alerts}) <= 1
+
+
+@pytest.mark.parametrize("kind", ["flood", "fuzz", "spoof", "replay"])
+def test_injected_frames_are_found(learned, other, kind):
+    attacked, events = attacks.inject(other, kind, seed=7)
+    raised = replay(learned.fingerprint, attacked).alerts
+    for event in events:
+        assert any(a.key in event.ids and event.start_us <= a.t_us <= event.end_us + 100_000 for a in raised)
+
+
+def test_an_id_that_falls_silent_is_missing_once_and_soon(learned, other):
+    attacked, events = attacks.inject(other, "suspension", seed=7)
+    raised = [a for a in replay(learned.fingerprint, attacked).alerts if a.kind == "missing"]
+    for event in events:
+        (key,) = event.ids
+        during = [a for a in raised if a.key == key and event.start_us <= a.t_us <= event.end_us]
+        assert len(during) == 1
+        period = np.median(np.diff(other.t_us[other.key == key]))
+        assert during[0].t_us - event.start_us <= 6 * period + 50_000
+
+
+def test_what_an_alert_says_was_seen_is_there(learned, other):
+    attacked, _ = attacks.inject_all(other, seed=2)
+    raised = replay(learned.fingerprint, attacked).alerts
+    assert {"timing", "unknown-id", "missing"} <= {a.kind for a in raised}
+    for alert in raised:
+        times = attacked.t_us[(attacked.key == alert.key) & (attacked.t_us <= alert.t_us)]
+        if alert.kind == "timing":
+            gaps = int(alert.expected.split()[0])
+            assert f"{times[-1] - times[-1 - gaps]} us" == alert.seen
+        elif alert.kind == "missing":
+            assert f"none for {alert.t_us - times[-1]} us" == alert.seen
+        elif alert.kind == "payload":
+            byte, value = alert.seen.removeprefix("byte ").split(" is ")
+            frame = np.flatnonzero((attacked.t_us == alert.t_us) & (attacked.key == alert.key))[-1]
+            assert attacked.data[frame, int(byte)] == int(value, 16)
+
+
+def test_a_bus_that_slept_is_not_missing_its_ids(learned, other):
+    slept = other.changed(t_us=other.t_us + 3_600_000_000 * (np.arange(len(other)) > len(other) // 2))
+    assert [a for a in replay(learned.fingerprint, slept).alerts if a.kind == "missing"] == []
+
+
+def test_the_section_round_trips(learned):
+    content = learned.fingerprint.to_bytes()
+    assert Fingerprint.from_bytes(content).to_bytes() == content
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_damaged_section_is_refused_or_reads(learned, data):
+    content = bytearray(learned.fingerprint.to_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    content = content[: data.draw(st.integers(0, len(content)))] if data.draw(st.booleans()) else content
+    try:
+        read = Fingerprint.from_bytes(bytes(content))
+    except ModelError:
+        return
+    assert read.to_bytes() == bytes(content)
+
+
+def test_golden_frames_show_every_part(learned):
+    answers = [bits for _, (bits,) in model.golden_frames(learned.fingerprint)]
+    assert len(answers) == 8
+    assert answers[0] == answers[1]  # an id as usual
+    assert answers[3] > answers[1]  # too soon
+    assert answers[4] > answers[1]  # broken bits
+    assert answers[5] > answers[1]  # a wrong DLC
+    assert answers[6] == SCORE_CAP  # an unknown id
+
+
+@given(st.lists(st.integers(0, 1900), min_size=1, max_size=400), st.booleans())
+def test_tails_grow_outwards(values, upper):
+    tail = fit_tail(np.array(values), upper=upper)
+    assert tail.slope > 0
+    assert 0 <= tail.base <= np.log2(len(values) + 1)
+    beyond = tail.bits(np.arange(0, 100))
+    assert np.all(np.diff(beyond) >= 0)
+
+
+def test_the_return_level_of_an_exponential_tail_is_found():
+    scores = np.random.default_rng(0).exponential(16 / np.log(2), 20_000).astype(np.int64)
+    level = return_level(scores, hours=1.0, per_hour=1.0)
+    assert level == pytest.approx(16 * np.log2(20_000), rel=0.15)
+    assert return_level(scores, hours=1.0, per_hour=0.01) > level
+    assert return_level(scores[:3], hours=1.0, per_hour=1.0) == scores[:3].max()
+
+
+def test_volvo_v40(recordings):
+    """The first 75 s of a real car, and what was injected into the rest."""
+    from canbean.can import logs
+    from canbean.detect import score
+
+    folder = recordings / "can" / "volvo-v40"
+    known = learn([logs.read(folder / "clean.csv.gz", to_s=75).frames]).fingerprint
+    assert len(known) == 50
+    rest = logs.read(folder / "clean.csv.gz", from_s=75).frames
+    assert score.score(rest, replay(known, rest).alerts)["false_episodes"] <= 1
+    for name in ("DenialOfService_lowestID", "MessageIDFuzzing_all", "PayloadFuzzing_ID_1"):
+        attacked = logs.read(folder / f"{name}.csv.gz", from_s=75).frames
+        said = score.score(attacked, replay(known, attacked).alerts)
+        (attack,) = said["attacks"].values()
+        assert attack["recall"] >= 0.98
+        assert attack["skill"] >= 0.9
+        # While the flood lasts other ids do stay away: those alerts are about no event.
+        assert said["precision"] >= (0.5 if name.startswith("Denial") else 0.95)

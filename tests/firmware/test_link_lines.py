@@ -1,0 +1,83 @@
+"""Lines from the board: one formatter, its CRC, its numbers."""
+
+import json
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from canbean.board.firmware import module
+
+lines = module("lines")
+
+KEYS = st.text("abcxyz_", min_size=1, max_size=8)
+SIMPLE = (
+    st.integers()
+    | st.text(st.characters(max_codepoint=0xFFFD, exclude_categories=["Cs"]))
+    | st.none()
+    | st.booleans()
+)
+
+
+@given(st.binary(max_size=400))
+def test_crc32_is_the_one_of_zlib(text):
+    high, low = lines.crc32(text)
+    assert high << 16 | low == zlib.crc32(text)
+
+
+@given(st.binary(), st.binary())
+def test_crc32_goes_on_from_an_earlier_part(first, second):
+    assert lines.crc32(second, *lines.crc32(first)) == lines.crc32(first + second)
+
+
+@given(st.dictionaries(KEYS, SIMPLE))
+def test_a_body_is_json_in_ascii(said):
+    text = lines.body(said.items())
+    assert text.isascii()
+    assert text.isprintable()
+    back = json.loads("{" + text + "}")
+    assert back == said
+    assert list(back) == list(said)
+
+
+def test_raw_bytes_stand_as_they_are():
+    assert lines.body((("t", b"1.250000"), ("v", b"[1,2]"))) == '"t":1.250000,"v":[1,2]'
+
+
+@pytest.mark.parametrize("bad", [1.5, [1], {}, object()])
+def test_what_prints_differently_on_each_side_is_refused(bad):
+    with pytest.raises(TypeError):
+        lines.body((("key", bad),))
+
+
+def test_a_line_is_numbered_and_carries_the_crc_of_what_stands_before_it():
+    out = bytearray()
+    sender = lines.Lines(out.extend, "9f3a01c2")
+    sender.send("alert", (("id", "2C5"), ("n", 1), ("none", None)))
+    sender.send("bare")
+    first, second, rest = bytes(out).split(b"\n")
+    assert first.startswith(b'{"type":"alert","boot":"9f3a01c2","seq":0,"id":"2C5","n":1,"none":null,"crc":"')
+    head, crc = first.split(b',"crc":"')
+    assert crc == b'%08x"}' % zlib.crc32(head)
+    assert second.startswith(b'{"type":"bare","boot":"9f3a01c2","seq":1,"crc":"')
+    assert rest == b""
+
+
+def test_the_vm_writes_the_same_bytes(vm, vm32):
+    code = r"""
+from canbean.lines import Lines, crc32
+print(crc32(bytes(range(256))))
+text = []
+Lines(lambda piece: text.append(str(piece, "ascii")), "00000000").send(
+    "x", (("a", -5), ("b", 'q"\\ \t\xe9\u20ac'), ("c", None), ("d", True), ("e", b"[0.50]"), ("f", 2**31))
+)
+print("".join(text))
+"""
+    high, low = lines.crc32(bytes(range(256)))
+    out = bytearray()
+    said = (("a", -5), ("b", 'q"\\ \t\xe9\u20ac'), ("c", None), ("d", True), ("e", b"[0.50]"), ("f", 2**31))
+    lines.Lines(out.extend, "00000000").send("x", said)
+    expected = f"({high}, {low})\n{out.decode()}\n"
+    assert vm.run(code) == expected
+    assert vm32(code) == expected

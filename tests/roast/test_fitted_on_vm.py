@@ -1,0 +1,30 @@
+"""What was fitted here is loaded by the firmware, which gives the same integers."""
+
+import json
+
+import pytest
+
+from canbean.roast import fit as fitting
+from canbean.roast import meter, regressors, simulate
+from canbean.tiny import cbm
+
+
+@pytest.mark.parametrize("name", regressors.names())
+def test_the_vm_reads_fresh_cups_as_the_host_does(vm, tmp_path, name):
+    fitted = fitting.fit(simulate.pairs(10, 2, seed=6), models=[name])
+    cbm.write(tmp_path / "model.cbm", fitted.model)
+    cups = simulate.cups(150, seed=9)
+    (tmp_path / "cups.json").write_text(json.dumps(cups.raw.tolist()))
+    said = vm.run(
+        "import json\n"
+        "from apps.roastmeter import load\n"
+        "digest, regressor = load('model.cbm')\n"
+        "rows = json.load(open('cups.json'))\n"
+        "print(json.dumps([digest, [regressor.predict(row) for row in rows]]))\n",
+        cwd=tmp_path,
+    )
+    digest, scores = json.loads(said)
+    assert cbm.digest(cbm.pack(fitted.model)).startswith(digest)
+    opened = meter.load(cbm.read(tmp_path / "model.cbm"))
+    assert [score / 256 for score in scores] == opened.read(cups.channels).tolist()
+    assert len(set(scores)) > 5
