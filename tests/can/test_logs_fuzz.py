@@ -68,7 +68,7 @@ ZIPPED = gzip.compress(CANDUMP, mtime=0)
 
 @pytest.mark.parametrize(
     ("content", "files", "each", "least"),
-    [(CANDUMP, 2500, 4, 1000), (LABELLED, 2500, 4, 500), (ZIPPED, 1000, 1, 5)],
+    [(CANDUMP, 10_000, 2, 4000), (LABELLED, 10_000, 2, 2000), (ZIPPED, 10_000, 1, 50)],
 )
 def test_ten_thousand_mutations_end_in_an_error_or_a_log_that_adds_up(tmp_path, content, files, each, least):
     path = tmp_path / "m"
