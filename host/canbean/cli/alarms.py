@@ -117,7 +117,7 @@ def run_on_board(
         "frames": counts.frames,
         "alerts": len(lines),
         "sent_again": counts.again,
-        "lines_lost": counts.lost,
+        "alerts_missed": counts.missed,
     }
     said |= {"noise": counts.noise, "errors": counts.errors, "heap_free": status["heap_free"]}
     return lines, said | {"frames_per_second": round(counts.frames / max(counts.seconds, 1e-9))}

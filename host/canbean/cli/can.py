@@ -134,8 +134,8 @@ def replay_(
     fingerprint = model.unpack(packed, str(model_path))
     frames = read(log, from_s, to_s, bus=bus, accept_cut=accept_cut).frames
     show = None if as_json else results
-    lines, said = run_on(on, model_path, fingerprint, frames, _speed(speed), show)
-    said = {"log": str(log), "model": str(model_path), "data": provenance(frames), "on": on, **said}
+    lines, counts = run_on(on, model_path, fingerprint, frames, _speed(speed), show)
+    said = {"log": str(log), "model": str(model_path), "data": provenance(frames), "on": on, **counts}
     if alerts is not None:
         write_alerts(alerts, lines)
     if report is not None:
@@ -145,8 +145,9 @@ def replay_(
         write_bytes(report, page(f"canbean: {log.name}", [section]).encode())
     if as_json:
         json_line(said)
-    else:
-        results.print(", ".join(f"{key} {value}" for key, value in said.items()), markup=False)
+        return
+    words = (f"{name.replace('_', ' ')} {value}" for name, value in counts.items())
+    results.print(f"{log} ({said['data']} data) on {on}: {', '.join(words)}", markup=False)
 
 
 def _speed(text: str) -> float | None:
