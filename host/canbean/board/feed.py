@@ -280,7 +280,7 @@ class _Replay:
         if done > self.window.furthest:
             raise BoardError(
                 f"{self.board.port}: the board counts {done} frames of the {self.window.furthest} sent: "
-                f"its firmware is of another version (tools/flash)"
+                "its firmware is of another version"
             )
         self.raised = int(values["alerts"])
         self.window.answer(done, bool(values.get("gap")), self.clock())

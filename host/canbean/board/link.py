@@ -148,8 +148,8 @@ class Board:
             now = clock()
             if now >= end:
                 raise BoardError(
-                    f"{self.port}: no canbean board answered within {timeout:g} s: is it flashed "
-                    f"(tools/flash), and is no other program on the port?"
+                    f"{self.port}: no canbean board answered within {timeout:g} s: is the firmware "
+                    "on it, and no other program on the port?"
                 )
             if now >= ask:
                 self.command("hello")

@@ -6,10 +6,10 @@ speed, wheel speeds and yaw rate follow speed and steering, temperatures follow 
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.signal import lfilter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,13 +51,12 @@ def _noise(rng: np.random.Generator, n: int, tau_s: float) -> Series:
 def _lag(x: Series, tau_s: float, start: float) -> Series:
     """First-order lag of `x`, from `start` on."""
     keep = np.exp(-STEP_S / tau_s)
-    out: Series = lfilter([1 - keep], [1, -keep], x, zi=[keep * start])[0]
-    return out
+    return _filtered(x, keep, 1 - keep, start)
 
 
-def _filtered(x: Series, keep: float, gain: float) -> Series:
-    out: Series = lfilter([gain], [1, -keep], x)
-    return out
+def _filtered(x: Series, keep: float, gain: float, start: float = 0.0) -> Series:
+    """y[n] = keep * y[n-1] + gain * x[n] with y[-1] = start."""
+    return np.fromiter(accumulate((gain * x).tolist(), lambda y, v: keep * y + v, initial=start), float)[1:]
 
 
 def _targets(n: int, rng: np.random.Generator) -> tuple[Series, Series]:

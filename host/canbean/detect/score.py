@@ -25,8 +25,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.stats import chi2
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from canbean.detect.matching import chance, marks, match, one_alert_each
 from canbean.detect.truth import truth
@@ -241,6 +239,8 @@ def frame_scores(own: NDArray[Any], clean: NDArray[Any]) -> tuple[float | None, 
     """Area under the ROC curve and average precision of attack frames against clean ones; None where one is empty."""
     if not len(own) or not len(clean):
         return None, None
+    from sklearn.metrics import average_precision_score, roc_auc_score  # noqa: PLC0415 - slow to import
+
     attacked = np.r_[np.ones(len(own), np.int8), np.zeros(len(clean), np.int8)]
     bits = np.concatenate([own, clean])
     return float(roc_auc_score(attacked, bits)), float(average_precision_score(attacked, bits))
@@ -266,6 +266,9 @@ def rate(count: int, hours: float) -> float | None:
 def upper95(count: int, hours: float) -> float | None:
     """Exact one-sided 95 % upper bound of a Poisson rate an hour, from a count; None under 60 clean seconds.
 
-    The bound for count k in T hours is chi2.ppf(0.95, 2k + 2) / 2T (Garwood 1936): 3.0/T for k = 0.
+    The bound for count k in T hours is half the 95 % quantile of chi-squared with 2k + 2 degrees of freedom over T
+    (Garwood 1936), which is that of a gamma distribution of shape k + 1: 3.0/T for k = 0.
     """
-    return float(chi2.ppf(0.95, 2 * count + 2)) / 2 / hours if hours * 3600 >= ENOUGH_S else None
+    from scipy.special import gammaincinv  # noqa: PLC0415 - slow to import
+
+    return float(gammaincinv(count + 1, 0.95)) / hours if hours * 3600 >= ENOUGH_S else None

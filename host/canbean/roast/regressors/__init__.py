@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
-from sklearn.model_selection import GroupKFold
 
 from canbean.errors import UsageError
 from canbean.tiny.features import ONE, Features
@@ -89,6 +88,8 @@ def folds(lot: NDArray[np.int64], most: int) -> list[Fold]:
     count = min(most, len(np.unique(lot)))
     if count < 2:
         return []
+    from sklearn.model_selection import GroupKFold  # noqa: PLC0415 - slow to import
+
     return [(learn, check) for learn, check in GroupKFold(count).split(lot, groups=lot)]
 
 
