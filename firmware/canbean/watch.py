@@ -16,9 +16,8 @@ class Watch:
         self.lines = lines
         n = self.fingerprint.n
         self.missing = bytearray(n)
-        self.held_s = array(
-            "i", bytes(4 * (n + 1))
-        )  # when an id last raised an alert; unknown ids share the last
+        # when an id last raised an alert; unknown ids share the last place
+        self.held_s = array("i", bytes(4 * (n + 1)))
         self.held_us = array("i", bytes(4 * (n + 1)))
         self.dropped = array("H", bytes(2 * (n + 1)))
         self.recent_s = array("i", bytes(4 * RECENT))  # the last frames of the bus

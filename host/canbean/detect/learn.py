@@ -71,14 +71,14 @@ def learn(logs: Sequence[Frames], *, per_hour: float = 1.0) -> Learned:
     sleep_us = int(np.clip(4 * silence, 1_000_000, FOREVER_US))
     frames = _one_after_another(logs, sleep_us)
     _refuse(frames)
-    span = int(np.ptp(frames.t_us))
-    hours = span * (1 - LEARNED_SHARE) / 3.6e9
-    later = frames.t_us >= int(frames.t_us.min()) + LEARNED_SHARE * span
+    clean_us = sum(int(np.ptp(log.t_us)) for log in logs if len(log))
+    hours = clean_us * (1 - LEARNED_SHARE) / 3.6e9
+    later = frames.t_us >= int(frames.t_us.min()) + LEARNED_SHARE * int(np.ptp(frames.t_us))
     tables, news = _tables(frames, later, sleep_us)
     threshold = _threshold(tables, frames[later], news[later], hours, per_hour)
     calibration = {
         "budget_per_hour": per_hour,
-        "clean_s": round(span / 1e6, 3),
+        "clean_s": round(clean_us / 1e6, 3),
         "calibrated_s": round(hours * 3600, 1),
         "threshold_bits": threshold / _SIXTEENTHS,
         # No alert in T hours bounds the rate at 3 / T: that is all a log of this length can show.
@@ -181,7 +181,7 @@ def _tables(frames: Frames, later: NDArray[np.bool_], sleep_us: int) -> tuple[Fi
 def _crowd_us(t_us: NDArray[np.int64]) -> int:
     """The time for `RECENT` frames below which the bus is more crowded than it ever was."""
     took = recent_us(t_us)
-    return max(int(CROWDED * took[took >= 0].min()), 1)
+    return max(int(CROWDED * took[took >= 0].min(initial=FOREVER_US)), 1)
 
 
 def _is_periodic(gap: NDArray[np.int64]) -> bool:
