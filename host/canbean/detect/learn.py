@@ -249,7 +249,9 @@ def _threshold(
     _, which = np.unique(block, return_inverse=True)
     peaks = np.zeros(which.max() + 1, np.int64)
     np.maximum.at(peaks, which, bits)
-    return int(np.clip(np.ceil(return_level(peaks, hours, per_hour)) + 1, 1, SCORE_CAP))
+    # A score of b bits is what one frame in 2**b has: the threshold is never below what that alone asks for.
+    nominal = _SIXTEENTHS * np.log2(max(len(later) / hours / per_hour, 1.0))
+    return int(np.clip(np.ceil(max(return_level(peaks, hours, per_hour) + 1, nominal)), 1, SCORE_CAP))
 
 
 def _alarm_at(fingerprint: Fingerprint, threshold: int) -> Fingerprint:
