@@ -27,7 +27,7 @@ class Fingerprint:
     def __init__(self, model):
         head = struct.unpack("<HHHHIII", model.part("FPRN", 0, HEADER))
         n, self.threshold, self.unknown_bits, columns, self.sleep_us, self.hold_us, self.crowd_us = head
-        if columns != COLUMNS or model.size("FPRN") != HEADER + n * (8 + 2 * COLUMNS + 32):
+        if n == 0 or columns != COLUMNS or model.size("FPRN") != HEADER + n * (8 + 2 * COLUMNS + 32):
             raise ValueError("section FPRN does not hold what it says")
         self.n = n
         self.keys = array("I", model.part("FPRN", HEADER, 4 * n))
@@ -66,9 +66,8 @@ class Fingerprint:
 
     def frame(self, s, us, key, code, data):
         # Scores a frame of DLC code `code`; what it was made of stays in
-        # slot, timing, by_gap, dlc, broken, gap, span, byte, woke.
-        self.woke = self.bus_s >= 0 and elapsed(s, us, self.bus_s, self.bus_us) >= self.sleep_us
-        if self.woke:
+        # slot, timing, by_gap, dlc, broken, gap, span, byte.
+        if self.bus_s >= 0 and elapsed(s, us, self.bus_s, self.bus_us) >= self.sleep_us:
             self.forget()
         self.bus_s = s
         self.bus_us = us
@@ -103,7 +102,7 @@ class Fingerprint:
         self.timing = timing
         self.dlc = 0 if record[at + 1] >> code & 1 else record[at + 2]
         self.broken = self.check(i, record[at + 3], data)
-        return min(record[at] + timing + self.dlc + self.broken, CAP)
+        return min(record[at] + timing + self.dlc + self.broken, CAP - 1)
 
     def silence(self, i, silent):
         # Surprise of an id that has been away for so long; it passed its timeout, so it is an alert in any case.

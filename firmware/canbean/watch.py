@@ -67,9 +67,6 @@ class Watch:
         bits = fingerprint.frame(s, us, key, code, data)
         slot = fingerprint.slot
         missing = self.missing
-        if fingerprint.woke:
-            for i in range(fingerprint.n):
-                missing[i] = 0
         i = self.place
         self.place = i + 1 & RECENT - 1
         if self.recent_s[i] >= 0:
@@ -121,7 +118,7 @@ class Watch:
             self.base + s, us, key, kind, bits, threshold, expected, seen, self.incident, self.dropped[slot]
         )
         self.lines.send("alert", fields)
+        self.dropped[slot] = 0
         if kind != "missing":
             self.held_s[slot] = s
             self.held_us[slot] = us
-            self.dropped[slot] = 0

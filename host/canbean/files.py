@@ -21,14 +21,20 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     Raises:
         FileError: the folder is missing or cannot be written.
     """
-    target = Path(path)
+    target = Path(path).resolve()
+    writable(target)
     try:
         handle, beside = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
         raise FileError(f"{target}: cannot write here: {error.strerror}") from error
     try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
+        try:
+            with os.fdopen(handle, "wb") as file:
+                yield file
+        except FileError:
+            raise
+        except OSError as error:
+            raise FileError(f"{target}: cannot write: {error.strerror}") from error
         umask = os.umask(0)
         os.umask(umask)
         Path(beside).chmod(0o666 & ~umask)
@@ -39,6 +45,25 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     except BaseException:
         Path(beside).unlink(missing_ok=True)
         raise
+
+
+def writable(path: str | os.PathLike[str], *inputs: str | os.PathLike[str]) -> None:
+    """Check, before the work is done, that a file may stand at this path.
+
+    Args:
+        path: where the result is to go.
+        inputs: files that are read: the result must not replace one of them.
+
+    Raises:
+        FileError: the folder is missing, something that is no file stands there, or it is an input.
+    """
+    target = Path(path).resolve()
+    if not target.parent.is_dir():
+        raise FileError(f"{path}: cannot write here: there is no folder {target.parent}")
+    if target.exists() and not target.is_file():
+        raise FileError(f"{path}: cannot write here: it is no file")
+    if any(Path(one).resolve() == target for one in inputs):
+        raise FileError(f"{path}: would replace the file that it is made from: choose another name")
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:

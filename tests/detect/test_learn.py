@@ -82,7 +82,8 @@ def test_a_larger_budget_lowers_the_threshold(clean):
 def test_the_calibration_says_what_so_short_a_log_can_show(learned):
     calibration = learned.calibration
     assert calibration["clean_s"] == pytest.approx(240, abs=0.1)
-    assert calibration["shown_per_hour_upper95"] == pytest.approx(3 / (96 / 3600), abs=0.2)
+    assert calibration["held_back_alerts"] == 0
+    assert calibration["shown_per_hour_upper95"] == pytest.approx(3 / (96 / 3600), abs=0.3)
     assert calibration["budget_verified"] is False
 
 

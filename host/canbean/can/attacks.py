@@ -65,7 +65,7 @@ def inject(
         UsageError: an unknown kind, an id that is not in the log, times that contradict each other, a log too short for
             one slot or without a periodic id.
     """
-    if duration_s <= 0 or every_s <= duration_s:
+    if not 0 < duration_s < every_s < np.inf:
         raise UsageError(
             f"attacks of {duration_s} s every {every_s} s: a slot is longer than 0 and shorter than its turn"
         )
@@ -153,7 +153,7 @@ def _attack(
     bitrate: int,
 ) -> tuple[Frames, list[Event]]:
     """Carry out attacks in their slots."""
-    if rate is not None and rate <= 0:
+    if rate is not None and not 0 < rate < np.inf:
         raise UsageError(f"rate {rate}: frames a second, above 0")
     frames = frames.in_time_order()
     # Whoever reads the log later is told that this did not happen.

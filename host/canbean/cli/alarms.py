@@ -12,8 +12,9 @@ from canbean.board.firmware import module
 from canbean.cli.output import progress
 from canbean.detect.alerts import Alert, fields
 from canbean.detect.replay import replay
-from canbean.errors import UsageError
-from canbean.files import replacing
+from canbean.errors import BoardError, UsageError
+from canbean.files import read_bytes, replacing
+from canbean.tiny import cbm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -93,16 +94,22 @@ def run_on(
     if where == "vm":
         with VirtualBoard(model, "gateway") as virtual:
             return run_on_board(virtual.port, frames, speed, show)
-    return run_on_board(where, frames, speed, show)
+    return run_on_board(where, frames, speed, show, model)
 
 
 def run_on_board(
-    port: str, frames: Frames, speed: float | None, show: Console | None
+    port: str, frames: Frames, speed: float | None, show: Console | None, model: Path | None = None
 ) -> tuple[list[bytes], dict[str, Any]]:
-    """Replay frames onto the board at a port and collect its alerts."""
+    """Replay frames onto the board at a port and collect its alerts.
+
+    Raises:
+        BoardError: the board runs another model than the one given.
+    """
     lines: list[bytes] = []
     ticker = Ticker(show)
     with Board(port) as board, progress() as bar:
+        if model is not None and board.hello.get("app") == "gateway":
+            check_model(board, model)
         task = bar.add_task("frames", total=len(frames))
 
         def on_record(record: Record) -> None:
@@ -121,3 +128,14 @@ def run_on_board(
     }
     said |= {"noise": counts.noise, "errors": counts.errors, "heap_free": status["heap_free"]}
     return lines, said | {"frames_per_second": round(counts.frames / max(counts.seconds, 1e-9))}
+
+
+def check_model(board: Board, path: Path) -> None:
+    """Refuse a board that runs another model than the file, by its digest.
+
+    Raises:
+        BoardError: it does; the message names both.
+    """
+    wanted, there = cbm.digest(read_bytes(path, "model file"))[:16], board.hello.get("model")
+    if there is not None and there != wanted:
+        raise BoardError(f"{board.port}: runs the model {there}, while {path} is {wanted}")

@@ -17,7 +17,7 @@ from canbean.detect import condition, model, score, summary
 from canbean.detect.learn import learn as learn_bus
 from canbean.detect.replay import replay as replay_on_host
 from canbean.errors import UsageError
-from canbean.files import write_bytes
+from canbean.files import writable, write_bytes
 from canbean.report import can as can_report
 from canbean.report.page import page
 from canbean.tiny import cbm
@@ -72,6 +72,7 @@ def learn_(
 ) -> None:
     """Learn the fingerprint of a bus from clean traffic, with a threshold for a false-alarm budget."""
     per_hour = _budget(budget)
+    writable(output, *clean)
     parts = [read(path, from_s, to_s, bus=bus, accept_cut=accept_cut).frames for path in clean]
     learned = learn_bus(parts, per_hour=per_hour)
     made_from = hashlib.sha256()
@@ -98,10 +99,14 @@ def learn_(
         f"{output}: {said['ids']} ids from {said['frames']} {data} frames in {calibration['clean_s']:.0f} s; "
         f"{len(blob)} bytes; threshold {calibration['threshold_bits']:.2f} bits"
     )
-    if not calibration["budget_verified"]:
-        results.print(
-            f"budget {per_hour:g} alerts an hour: extrapolated, not verified: {calibration['calibrated_s']:.0f} s "
-            f"held back without an alert show at most {calibration['shown_per_hour_upper95']:g} an hour (95 %)"
+    verified = "verified" if calibration["budget_verified"] else "extrapolated, not verified"
+    results.print(
+        f"budget {per_hour:g} alerts an hour: {verified}: {calibration['held_back_s']:.0f} s held back with "
+        f"{calibration['held_back_alerts']} alerts show at most {calibration['shown_per_hour_upper95']:g} an hour (95 %)"
+    )
+    if not calibration["unknown_ids_alert"]:
+        note(
+            "warning: ids kept appearing until the end of the clean log: an unknown id alone raises no alert"
         )
 
 
@@ -130,8 +135,9 @@ def replay_(
     as_json: AsJson = False,
 ) -> None:
     """Replay a log through a model: here, on the virtual board, or on a board at a port."""
-    packed = cbm.read(model_path)
-    fingerprint = model.unpack(packed, str(model_path))
+    for target in filter(None, (alerts, report)):
+        writable(target, log, model_path)
+    fingerprint = model.unpack(cbm.read(model_path), str(model_path))
     frames = read(log, from_s, to_s, bus=bus, accept_cut=accept_cut).frames
     show = None if as_json else results
     lines, counts = run_on(on, model_path, fingerprint, frames, _speed(speed), show)
@@ -172,7 +178,7 @@ def score_(
     ] = None,
     alerts: Annotated[Path | None, typer.Option(metavar="A.jsonl")] = None,
     fail_on: Annotated[str | None, typer.Option(metavar="'false_episodes>0'")] = None,
-    seed: Annotated[int, typer.Option(help="Of the shifts behind chance_recall.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the shifts behind chance_recall.")] = 0,
     from_s: From = None,
     to_s: To = None,
     bus: Bus = None,
@@ -182,6 +188,8 @@ def score_(
     """Score a model on labelled logs: event recall, delay, false alerts an hour with their upper bound."""
     if len(log_paths) > 1 and (events_path is not None or twin is not None or alerts is not None):
         raise UsageError("--events, --twin and --alerts go with a single LOG")
+    if alerts is not None:
+        writable(alerts, model_path, *log_paths)
     fingerprint = model.unpack(cbm.read(model_path), str(model_path))
     rows = None if events_path is None else events.read(events_path)
     twins = None
@@ -193,17 +201,18 @@ def score_(
         frames = read(path, from_s, to_s, bus=bus, accept_cut=accept_cut).frames
         raised = replay_on_host(fingerprint, frames)
         seen.append(provenance(frames))
-        if alerts is not None:
-            write_alerts(alerts, raised.alerts)
         options: dict[str, Any] = {"bits": raised.bits, "events": rows, "twin_alerts": twins, "seed": seed}
         tallies.append(score.tally(frames, raised.alerts, **options))
     data = SIMULATED if SIMULATED in seen else "recorded"
     result = {"model": str(model_path), "data": data, **score.result(tallies)}
+    failed = fail_on is not None and condition.holds(result, fail_on)
+    if alerts is not None:
+        write_alerts(alerts, raised.alerts)
     if as_json:
         json_line(result)
     else:
         show_score(result, ", ".join(path.name for path in log_paths))
-    if fail_on is not None and condition.holds(result, fail_on):
+    if failed:
         note(f"--fail-on {fail_on}: holds")
         raise typer.Exit(3)
 
@@ -244,9 +253,13 @@ def attack_(
     id_: Annotated[
         str | None, typer.Option("--id", metavar="ID", help="The id to attack, such as 2C5.")
     ] = None,
-    rate: Annotated[float | None, typer.Option(help="Injected frames a second.")] = None,
-    duration: Annotated[float, typer.Option(metavar="S", help="Of one attack.")] = 2.0,
-    every: Annotated[float, typer.Option(metavar="S", help="From one attack to the next.")] = 20.0,
+    rate: Annotated[
+        float | None, typer.Option(min=0.001, max=20_000, help="Injected frames a second.")
+    ] = None,
+    duration: Annotated[float, typer.Option(min=0.001, max=86_400, metavar="S", help="Of one attack.")] = 2.0,
+    every: Annotated[
+        float, typer.Option(min=0.002, max=86_400, metavar="S", help="From one attack to the next.")
+    ] = 20.0,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     from_s: From = None,
     to_s: To = None,
@@ -262,6 +275,7 @@ def attack_(
     key = None if id_ is None else parse_key(id_)
     if len(kinds) > 1 and (key is not None or rate is not None or every != 20.0):
         raise UsageError("--id, --rate and --every go with a single --kind")
+    writable(output, clean)
     frames = read(clean, from_s, to_s, bus=bus, accept_cut=accept_cut).frames
     if len(kinds) == 1:
         options: dict[str, Any] = {"rate": rate, "every_s": every, "id_key": key}
@@ -285,7 +299,7 @@ def attack_(
 def simulate_(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="LOG.csv")],
     seconds: Annotated[float, typer.Option(help="Length of the drive.")] = 600.0,
-    seed: Annotated[int, typer.Option(help="Another seed is another drive of the same vehicle.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed is another drive of the same vehicle.")] = 0,
     dbc_path: Annotated[
         Path | None, typer.Option("--dbc", metavar="F.dbc", help="Write its DBC too.")
     ] = None,

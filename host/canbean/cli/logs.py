@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from canbean.can import logs
 from canbean.can.frames import SIMULATED
 from canbean.cli.output import note
-from canbean.errors import LogError
+from canbean.errors import LogError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +39,9 @@ def read(
     Raises:
         LogError: no frame is left.
     """
+    for seconds in (from_s, to_s):
+        if seconds is not None and math.isnan(seconds):
+            raise UsageError("--from and --to take seconds")
     log = logs.read(path, from_s=from_s, to_s=to_s, accept_cut=accept_cut)
     if log.skipped:
         note(f"{path}: skipped {log.skipped} lines that could not be read")

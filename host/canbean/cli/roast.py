@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from canbean.board import Board
+from canbean.cli.alarms import check_model
 from canbean.cli.logs import AsJson
 from canbean.cli.output import json_line, note, progress, results, table
-from canbean.errors import BoardError, UsageError
-from canbean.files import write_bytes
+from canbean.errors import BoardError, ModelError, UsageError
+from canbean.files import writable, write_bytes
 from canbean.report.page import page
 from canbean.report.roast import roast_section
 from canbean.roast import meter, pairs, score, simulate
@@ -42,6 +43,8 @@ def fit_(
     as_json: AsJson = False,
 ) -> None:
     """Fit several shallow regressors to pairs, choose one on lots left out, pack it for the board."""
+    for target in filter(None, (output, report)):
+        writable(target, pairs_path)
     found = pairs.read(pairs_path)
     wanted = None if models is None else models.split(",")
     fitted = fit_with_bar(found, _scale(scale), tolerance, wanted, seed, output.stem)
@@ -163,7 +166,7 @@ def read_(
     count: Annotated[
         int, typer.Option(min=0, help="Stop after so many readings; 0 goes on until ctrl-C.")
     ] = 1,
-    every: Annotated[float, typer.Option(min=0.0, metavar="S", help="Between readings.")] = 1.0,
+    every: Annotated[float, typer.Option(min=0.0, max=86_400, metavar="S", help="Between readings.")] = 1.0,
     as_json: AsJson = False,
 ) -> None:
     """Read the roast value from a meter."""
@@ -173,6 +176,7 @@ def read_(
         if samples is not None:
             if model_path is None:
                 raise UsageError("--samples needs --model: it names the channels that the meter reads")
+            check_model(board, model_path)
             rows = read_samples(board, meter.load(cbm.read(model_path), str(model_path)), pairs.read(samples))
             _show_cups(rows, as_json=as_json)
             return
@@ -192,9 +196,13 @@ def read_samples(board: Board, opened: meter.Meter, found: pairs.Pairs) -> list[
     """Feed each row's channels to the meter's fed sensor and read what the board says.
 
     Raises:
-        BoardError: the board does not answer, or its value differs from the host's integers.
+        BoardError: the board does not answer.
+        ModelError: the pairs lack a channel of the model.
     """
     rows = []
+    for name in opened.channels:
+        if name not in found.channel_names:
+            raise ModelError(f"{found.name}: has no channel {name!r}, which the model reads")
     values = found.channels[:, [found.channel_names.index(name) for name in opened.channels]]
     for i, raw in enumerate(opened.regressor.features.readings(values)):
         board.command("sample " + " ".join(str(int(v)) for v in raw))

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from canbean.can.frames import Frames
 
 SECTION = "FPRN"
-SCORE_CAP = 1024  # 64 bits: more says nothing more
+SCORE_CAP = (
+    1024  # 64 bits: more says nothing more; a frame of a known id stays one below, a threshold may be there
+)
 FOREVER_US = 1_000_000_000  # gaps saturate here, under 2**30, where small integers of a 32-bit board end
 FOREVER_S = 1000
 PARTS = ("timing", "dlc", "payload")  # the parts of a score, in the order in which ties are resolved
@@ -249,7 +251,8 @@ def surprise(fingerprint: Fingerprint, frames: Frames) -> Surprise:
     worth = column("payload_bits") + EXTRA_BYTE * (wrong - 1) - (bucket(2 * earlier + 1) >> 2)
     payload = np.where(wrong > 0, np.maximum(worth, 0), 0)
     parts = np.where(known, np.stack([timing, dlc, payload]), 0)
-    bits = np.where(known, column("rarity") + parts.sum(axis=0), fingerprint.unknown_bits)
+    bits = np.minimum(column("rarity") + parts.sum(axis=0), SCORE_CAP - 1)
+    bits = np.where(known, bits, min(fingerprint.unknown_bits, SCORE_CAP))
 
     def spread(values: NDArray[np.int64], fill: int) -> NDArray[np.int64]:
         out = np.full((*values.shape[:-1], m), fill, np.int64)
@@ -257,7 +260,7 @@ def surprise(fingerprint: Fingerprint, frames: Frames) -> Surprise:
         return out
 
     return Surprise(
-        bits=spread(np.minimum(bits, SCORE_CAP), 0),
+        bits=spread(bits, 0),
         parts=spread(parts, 0),
         by_gap=spread(early[0], 0),
         slot=spread(row, -1),

@@ -26,6 +26,8 @@ from canbean.detect.fingerprint import (
     recent_us,
     surprise,
 )
+from canbean.detect.replay import replay
+from canbean.detect.score import garwood95
 from canbean.detect.tails import Tail, fit_tail, return_level
 from canbean.errors import LogError
 from canbean.tiny.fixed import bucket
@@ -39,6 +41,8 @@ LEARNED_SHARE = 0.6
 MINIMUM_S = 20
 MINIMUM_FRAMES = 1000
 HOLD_US = 100_000
+ASLEEP = 100  # times the longest usual gap of the bus
+IDS_MOST = 4096
 CROWDED = 0.9  # of the shortest time that clean frames took
 PEAK_US = 1_000_000  # surprises of one id within a second are one peak, as alerts within a second are one
 # Where an id is frequent enough its spans alone are judged: an inserted frame shortens the span of two gaps,
@@ -67,25 +71,37 @@ def learn(logs: Sequence[Frames], *, per_hour: float = 1.0) -> Learned:
         LogError: the logs are too short, labelled as attacked, or of several buses.
     """
     logs = [log[(log.flags & REMOTE_OR_ERROR) == 0] for log in logs]
-    silence = max((int(np.diff(log.t_us).max(initial=0)) for log in logs), default=0)
-    sleep_us = int(np.clip(4 * silence, 1_000_000, FOREVER_US))
+    sleep_us = _sleep_us(logs)
     frames = _one_after_another(logs, sleep_us)
-    _refuse(frames)
-    clean_us = sum(int(np.ptp(log.t_us)) for log in logs if len(log))
-    hours = clean_us * (1 - LEARNED_SHARE) / 3.6e9
-    later = frames.t_us >= int(frames.t_us.min()) + LEARNED_SHARE * int(np.ptp(frames.t_us))
+    steps = np.diff(frames.t_us, prepend=frames.t_us[:1])
+    awake = np.cumsum(np.where((steps > 0) & (steps < sleep_us), steps, 0))
+    _refuse(frames, float(awake[-1]) / 1e6 if len(awake) else 0.0)
+    later = awake >= LEARNED_SHARE * awake[-1]
+    hours = float(awake[-1] - awake[later][0]) / 3.6e9
     tables, news = _tables(frames, later, sleep_us)
     threshold = _threshold(tables, frames[later], news[later], hours, per_hour)
+    fingerprint = _alarm_at(tables, threshold)
+    raised = len(replay(fingerprint, frames[later]).alerts)
+    shown = garwood95(raised, hours)
     calibration = {
         "budget_per_hour": per_hour,
-        "clean_s": round(clean_us / 1e6, 3),
-        "calibrated_s": round(hours * 3600, 1),
+        "clean_s": round(float(awake[-1]) / 1e6, 3),
+        "held_back_s": round(hours * 3600, 1),
+        "held_back_alerts": raised,
         "threshold_bits": threshold / _SIXTEENTHS,
-        # No alert in T hours bounds the rate at 3 / T: that is all a log of this length can show.
-        "shown_per_hour_upper95": round(3 / hours, 1),
-        "budget_verified": bool(3 / hours <= per_hour),
+        # What the held-back part shows at 95 %: 3 / T hours if it raised no alert.
+        "shown_per_hour_upper95": float(np.ceil(10 * shown) / 10),
+        "budget_verified": bool(shown <= per_hour),
+        "unknown_ids_alert": fingerprint.unknown_bits >= threshold,
     }
-    return Learned(_alarm_at(tables, threshold), calibration)
+    return Learned(fingerprint, calibration)
+
+
+def _sleep_us(logs: Sequence[Frames]) -> int:
+    """The silence of the whole bus from which on it counts as asleep: far longer than its usual gaps."""
+    steps = np.concatenate([np.diff(log.t_us) for log in logs] or [np.zeros(0, np.int64)])
+    usual = float(np.quantile(steps[steps > 0], 0.999)) if np.any(steps > 0) else 0.0
+    return int(np.clip(ASLEEP * usual, 1_000_000, FOREVER_US))
 
 
 def _one_after_another(logs: Sequence[Frames], pause_us: int) -> Frames:
@@ -99,11 +115,12 @@ def _one_after_another(logs: Sequence[Frames], pause_us: int) -> Frames:
     return Frames.concat(moved) if moved else Frames.empty()
 
 
-def _refuse(frames: Frames) -> None:
-    span_s = np.ptp(frames.t_us) / 1e6 if len(frames) else 0.0
-    if len(frames) < MINIMUM_FRAMES or span_s < MINIMUM_S:
+def _refuse(frames: Frames, clean_s: float) -> None:
+    if len(np.unique(frames.key)) > IDS_MOST:
+        raise LogError(f"the log has {len(np.unique(frames.key))} ids: a gateway holds at most {IDS_MOST}")
+    if len(frames) < MINIMUM_FRAMES or clean_s < MINIMUM_S:
         raise LogError(
-            f"the clean log has {len(frames)} frames in {span_s:.1f} s: "
+            f"the clean log has {len(frames)} frames in {clean_s:.1f} s: "
             f"learning needs at least {MINIMUM_FRAMES} frames and {MINIMUM_S} s"
         )
     if np.any(frames.label != 0):
@@ -137,7 +154,7 @@ def _tables(frames: Frames, later: NDArray[np.bool_], sleep_us: int) -> tuple[Fi
     for at, members in enumerate(np.split(np.argsort(row, kind="stable"), np.cumsum(counts)[:-1])):
         old, new = members[~later[members]], members[later[members]]
         new_ids += not len(old)
-        data = frames.data[members, :8]
+        data = frames.data[np.concatenate([old, new]), :8]
         widened = _widenings(data, len(old))
         news[new[widened]] = True
         payload[at] = _payload_table(data)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from canbean.can.frames import Frames
-from canbean.detect.fingerprint import LENGTHS, RECORD, SECTION, Fingerprint, dlc_codes, surprise
+from canbean.detect.fingerprint import FOREVER_US, LENGTHS, SECTION, Fingerprint, dlc_codes, surprise
 from canbean.errors import ModelError
 from canbean.tiny import cbm, golden
 
@@ -94,11 +94,10 @@ def golden_frames(fingerprint: Fingerprint) -> list[tuple[bytes, list[int]]]:
 
 def describe(fingerprint: Fingerprint) -> dict[str, Any]:
     """What a fingerprint knows, for people: its size, threshold, and a row an id."""
-    record = {name: fingerprint.column(name) for name in RECORD}
     return {
         "ids": len(fingerprint),
         "bytes": len(fingerprint.to_bytes()),
         "threshold_bits": fingerprint.threshold / 16,
         "constant_bits": int(np.unpackbits(fingerprint.mask).sum()),
-        "timed_ids": int(np.sum(record["span_slope"] > 0)),
+        "periodic_ids": int(np.sum(fingerprint.timeout_us < FOREVER_US)),
     }

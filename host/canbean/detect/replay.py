@@ -14,6 +14,7 @@ import numpy as np
 from canbean.can.frames import key_text
 from canbean.detect.alerts import Alert
 from canbean.detect.fingerprint import (
+    FOREVER_S,
     FOREVER_US,
     LENGTHS,
     SCORE_CAP,
@@ -23,6 +24,7 @@ from canbean.detect.fingerprint import (
     recent_us,
     surprise,
 )
+from canbean.errors import LogError
 from canbean.tiny.fixed import bucket
 
 if TYPE_CHECKING:
@@ -53,29 +55,43 @@ class Replayed:
 
 
 def replay(fingerprint: Fingerprint, frames: Frames) -> Replayed:
-    """Score frames from a fresh start and raise the alerts."""
+    """Score frames of one bus from a fresh start and raise the alerts.
+
+    Raises:
+        LogError: frames of several buses, or times before 0.
+    """
+    buses = np.unique(frames.bus)
+    if len(buses) > 1:
+        names = ", ".join(frames.buses[code] for code in buses)
+        raise LogError(f"the log holds several buses ({names}): choose one with --bus")
+    if len(frames) and int(frames.t_us.min()) < 0:
+        raise LogError("the log has times before 0, which no board can tell")
     said = surprise(fingerprint, frames)
     return Replayed(list(_alerts(fingerprint, frames, said)), said.bits, len(frames) - len(said.order))
 
 
 def _elapsed(now_us: int, then_us: int) -> int:
-    return int(elapsed_us(np.int64(now_us), np.int64(then_us)))
+    if now_us // 1_000_000 - then_us // 1_000_000 >= FOREVER_S:
+        return FOREVER_US
+    return max(now_us - then_us, -1)
 
 
 def _alerts(fingerprint: Fingerprint, frames: Frames, said: Surprise) -> Iterator[Alert]:
     loud = np.flatnonzero((said.bits >= fingerprint.threshold) & (said.slot >= 0))
-    candidates = [(int(at), 0, -1) for at in loud]
-    candidates += [(at, 1, row) for at, row in _silences(fingerprint, frames, said)]
+    candidates = [(int(at), 0, -1, -1) for at in loud]
+    candidates += [(at, 1, row, seen) for at, row, seen in _silences(fingerprint, frames, said)]
+    keys = frames.key
     held: dict[int, int] = {}
     dropped: dict[int, int] = {}
     incident, last_us = 0, 0
-    for at, _, missing in sorted(candidates):
+    for at, _, missing, seen_at in sorted(candidates):
         now = int(frames.t_us[at])
         if missing >= 0:
             slot, key = missing, int(fingerprint.keys[missing])
-            bits, (kind, expected, seen) = _silence_words(fingerprint, frames, said, at, missing)
+            silent = _elapsed(now, int(frames.t_us[seen_at]))
+            bits, (kind, expected, seen) = _silence_words(fingerprint, missing, silent)
         else:
-            slot, key, bits = int(said.slot[at]), int(frames.key[at]), int(said.bits[at])
+            slot, key, bits = int(said.slot[at]), int(keys[at]), int(said.bits[at])
             if slot in held and 0 <= _elapsed(now, held[slot]) < fingerprint.hold_us:
                 dropped[slot] = min(dropped.get(slot, 0) + 1, 65535)
                 continue
@@ -97,9 +113,9 @@ def _alerts(fingerprint: Fingerprint, frames: Frames, said: Surprise) -> Iterato
             incident=incident,
             dropped=dropped.get(slot, 0),
         )
+        dropped[slot] = 0
         if missing < 0:
             held[slot] = now
-            dropped[slot] = 0
 
 
 def severity(bits: int, threshold: int) -> str:
@@ -108,8 +124,8 @@ def severity(bits: int, threshold: int) -> str:
     return "high" if over >= 256 else "medium" if over >= 64 else "low"
 
 
-def _silences(fingerprint: Fingerprint, frames: Frames, said: Surprise) -> Iterator[tuple[int, int]]:
-    """Frames at which an id is found missing, and its row: each scored frame asks one id in turn."""
+def _silences(fingerprint: Fingerprint, frames: Frames, said: Surprise) -> Iterator[tuple[int, int, int]]:
+    """Frames at which an id is found missing, its row and its last frame: each scored frame asks one id in turn."""
     n, t_us, row = len(fingerprint), frames.t_us[said.order], said.slot[said.order]
     by_row = np.argsort(row, kind="stable")
     ends = np.searchsorted(row[by_row], np.arange(n + 1))
@@ -131,7 +147,7 @@ def _silences(fingerprint: Fingerprint, frames: Frames, said: Surprise) -> Itera
             )
             late = np.flatnonzero((waited > timeout) & (said.epoch[turns] == said.epoch[start]))
             if len(late):
-                yield int(said.order[turns[late[0]]]), asked
+                yield int(said.order[turns[late[0]]]), asked, int(said.order[start])
 
 
 def last_crowded(t_us: NDArray[np.int64], crowd_us: int) -> NDArray[np.int64]:
@@ -141,11 +157,7 @@ def last_crowded(t_us: NDArray[np.int64], crowd_us: int) -> NDArray[np.int64]:
     return np.maximum.accumulate(ended) if len(ended) else ended
 
 
-def _silence_words(
-    fingerprint: Fingerprint, frames: Frames, said: Surprise, at: int, row: int
-) -> tuple[int, tuple[str, str, str]]:
-    seen = np.flatnonzero(said.slot[:at] == row)[-1]
-    silent = _elapsed(int(frames.t_us[at]), int(frames.t_us[seen]))
+def _silence_words(fingerprint: Fingerprint, row: int, silent: int) -> tuple[int, tuple[str, str, str]]:
     late = max(int(bucket(np.int64(silent))) - int(fingerprint.column("late_edge")[row]), 0)
     bits = int(fingerprint.column("rarity")[row] + fingerprint.column("late_base")[row])
     bits += late * int(fingerprint.column("late_slope")[row]) >> 6

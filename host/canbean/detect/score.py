@@ -264,11 +264,16 @@ def rate(count: int, hours: float) -> float | None:
 
 
 def upper95(count: int, hours: float) -> float | None:
-    """Exact one-sided 95 % upper bound of a Poisson rate an hour, from a count; None under 60 clean seconds.
+    """Upper bound of the rate an hour as `garwood95`; None under 60 clean seconds."""
+    return garwood95(count, hours) if hours * 3600 >= ENOUGH_S else None
 
-    The bound for count k in T hours is half the 95 % quantile of chi-squared with 2k + 2 degrees of freedom over T
-    (Garwood 1936), which is that of a gamma distribution of shape k + 1: 3.0/T for k = 0.
+
+def garwood95(count: int, hours: float) -> float:
+    """Exact one-sided 95 % upper bound of a Poisson rate an hour, from a count in some hours.
+
+    Half the 95 % quantile of chi-squared with 2k + 2 degrees of freedom over T (Garwood 1936), which is that of a
+    gamma distribution of shape k + 1: 3.0/T for k = 0.
     """
     from scipy.special import gammaincinv  # noqa: PLC0415 - slow to import
 
-    return float(gammaincinv(count + 1, 0.95)) / hours if hours * 3600 >= ENOUGH_S else None
+    return float(gammaincinv(count + 1, 0.95)) / hours
