@@ -136,6 +136,24 @@ def test_a_bus_that_slept_is_not_missing_its_ids(learned, other):
     assert [a for a in replay(learned.fingerprint, slept).alerts if a.kind == "missing"] == []
 
 
+def test_a_sleep_inside_the_clean_log_is_no_clean_time(clean, learned):
+    slept = clean.changed(t_us=clean.t_us + 3_600_000_000 * (clean.t_us > 100_000_000))
+    calibration = learn([slept]).calibration
+    assert calibration["clean_s"] == pytest.approx(learned.calibration["clean_s"], abs=1)
+    assert calibration["held_back_s"] == pytest.approx(96, abs=1)
+    assert learn([slept]).fingerprint.sleep_us < 60_000_000
+    assert np.array_equal(
+        learn([slept]).fingerprint.timeout_us < 10**9, learned.fingerprint.timeout_us < 10**9
+    )
+
+
+def test_a_held_back_part_that_raises_alerts_is_counted(clean):
+    calibration = learn([clean], per_hour=100_000).calibration
+    hours = calibration["held_back_s"] / 3600
+    assert calibration["shown_per_hour_upper95"] >= calibration["held_back_alerts"] / hours
+    assert calibration["held_back_alerts"] > 0
+
+
 def test_the_section_round_trips(learned):
     content = learned.fingerprint.to_bytes()
     assert Fingerprint.from_bytes(content).to_bytes() == content

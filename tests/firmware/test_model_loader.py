@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from canbean.board import Board, VirtualBoard
 from canbean.board.firmware import module
 from canbean.can import simulate
 from canbean.detect import model
@@ -121,3 +122,13 @@ def test_a_model_whose_golden_frames_are_answered_differently_is_refused(tmp_pat
     with pytest.raises(ValueError, match=r"golden frame"):
         watch.golden(found)
     found.close()
+
+
+def test_a_gateway_says_that_its_golden_frames_fail(vm, tmp_path, packed):
+    fingerprint = bytearray(packed.sections["FPRN"])
+    fingerprint[5] ^= 4
+    other = cbm.Model({**packed.sections, "FPRN": bytes(fingerprint)})
+    cbm.write(tmp_path / "m.cbm", other)
+    with VirtualBoard(tmp_path / "m.cbm") as virtual, Board(virtual.port) as board:
+        assert board.hello["golden"] == "failed"
+        assert "golden frame" in str(board.refusal)

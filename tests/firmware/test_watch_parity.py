@@ -37,6 +37,10 @@ class Kept:
 def run(section, base, rows):
     kept = Kept()
     watch = Watch(Section(section), kept)
+    # A replay before this one leaves nothing behind.
+    for s, us, key, flags, code, data in rows[::3]:
+        watch.frame(s, us, key, flags, code, data)
+    kept.lines = []
     watch.reset(base)
     for s, us, key, flags, code, data in rows:
         watch.frame(s, us, key, flags, code, data)
