@@ -7,6 +7,7 @@ import pytest
 
 from canbean.can import logs
 from canbean.can.frames import ERR, FD, RTR, Frames
+from canbean.can.logs import formats
 from canbean.errors import FileError, LogError, UsageError
 
 CANDUMP = (
@@ -211,7 +212,8 @@ BAD = {
     b"(1.0) can0 123#00 X": "not `(seconds) bus id#data`",
     b"1.0 can0 123#00": "not `(seconds) bus id#data`",
     b"\x00\xff\xfe": "not `(seconds) bus id#data`",
-    b"(1.0) " + b"b" * 40 + b" 123#00": "the name of the bus is longer than 32 bytes",
+    b"(1.0) " + b"b" * 40 + b" 123#00": "the name of the bus is longer than 32 bytes or holds a NUL",
+    b"(1.0) b\0s 123#00": "the name of the bus is longer than 32 bytes or holds a NUL",
 }
 
 
@@ -253,6 +255,14 @@ def test_an_unknown_flag_is_a_problem(tmp_path):
     assert "flags are fd, rtr and err" in logs.read(path).problems[0]
 
 
+def test_strict_makes_the_first_bad_line_an_error(tmp_path):
+    path = put(tmp_path, b"(1.0) can0 001#11\njunk\nmore junk\n")
+    said = f"{path}: line 2: not `(seconds) bus id#data`: junk"
+    assert error(logs.read, path, strict=True) == said
+    assert error(lambda: list(logs.chunks(path, strict=True))) == said
+    assert logs.read(path).skipped == 2
+
+
 def test_the_first_five_problems_are_described_and_all_counted(tmp_path):
     path = put(tmp_path, b"(1.0) can0 001#11\n" + b"x" * 100 + b"\n" + b"junk\n" * 9)
     log = logs.read(path)
@@ -268,7 +278,7 @@ def error(call, *arguments, **named):
     return str(caught.value)
 
 
-KNOWN = "(candump text, labelled CSV with the header t,id,ext,dlc,data,label)"
+KNOWN = f"({', '.join(form.NAME for form in (*formats.TEXT, *formats.BINARY))})"
 
 
 def test_what_is_no_log_is_named_in_one_line(tmp_path):
@@ -357,7 +367,9 @@ def test_nothing_is_dropped_silently_when_writing(tmp_path):
     assert "has no place for times before 0" in error(logs.write, path, one.changed(t_us=[-1]))
     assert "has no place for a bus named 'a b'" in error(logs.write, path, one.changed(buses=("a b",)))
     assert "has no place for the name 'a,b'" in error(logs.write, tmp_path / "a.csv", one.relabelled("a,b"))
-    assert "written as .csv, .csv.gz, .log or .log.gz" in error(logs.write, tmp_path / "a.txt", one)
+    said = error(logs.write, tmp_path / "a.none", one)
+    assert ": a log is written as " in said
+    assert ".csv, " in said
     assert list(tmp_path.iterdir()) == []
 
 

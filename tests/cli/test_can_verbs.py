@@ -153,6 +153,29 @@ def test_a_bad_log_gets_one_line(folder, tmp_path, verb, bad):
     assert sorted(p.name for p in tmp_path.iterdir() if p != log) == []
 
 
+@pytest.mark.parametrize("words", [("info", "{log}"), ("cut", "{log}", "{out}", "--to", "1")])
+def test_a_line_that_cannot_be_read_is_counted_or_an_error_on_demand(folder, tmp_path, words):
+    log, out = tmp_path / "odd.csv", tmp_path / "out.csv"
+    text = (folder / "other.csv").read_text().splitlines(keepends=True)
+    log.write_text("".join([*text[:5], "0.1,xyz,0,1,00,\n", *text[5:400]]))
+    words = ["can", *(word.format(log=log, out=out) for word in words)]
+    done = canbean(*words)
+    assert done.code == 0
+    assert "skipped 1" in done.err
+    assert "odd.csv: line 6" in done.err
+    out.unlink(missing_ok=True)
+    failed(canbean(*words, "--strict"), names="odd.csv: line 6")
+    assert not out.exists()
+
+
+def test_learning_says_which_timing_a_coarse_clock_leaves_out(folder, tmp_path):
+    clean = logs.read(folder / "clean.csv.gz").frames
+    logs.write(tmp_path / "coarse.csv", clean.changed(t_us=clean.t_us // 1_000_000 * 1_000_000))
+    done = canbean("can", "learn", tmp_path / "coarse.csv", "-o", tmp_path / "coarse.cbm")
+    assert done.code == 0
+    assert "steps of 1000 ms" in done.err
+
+
 @pytest.mark.parametrize("lost", [2, 9, 18, 22, 30])
 def test_a_cut_log_can_be_read_on_demand(folder, tmp_path, lost):
     log = tmp_path / "cut.csv"

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from canbean.can import attacks, simulate
 from canbean.can.frames import RTR, Frames
 from canbean.detect import model
-from canbean.detect.fingerprint import SCORE_CAP, Fingerprint
+from canbean.detect.fingerprint import FOREVER_US, SCORE_CAP, Fingerprint
 from canbean.detect.learn import learn
 from canbean.detect.replay import replay
 from canbean.detect.tails import fit_tail, return_level
@@ -53,6 +53,24 @@ def test_several_buses_are_refused(clean):
 
 def test_the_same_log_gives_the_same_bytes_whatever_its_clock_says(clean):
     assert section(clean) == section(clean.changed(t_us=clean.t_us + 1_700_000_123_456_789))
+
+
+def test_timing_is_left_out_where_the_clock_is_too_coarse_for_an_id(clean, learned):
+    step_us = 100_000
+    coarse = clean.changed(t_us=clean.t_us // step_us * step_us)
+    known = learn([coarse])
+    fingerprint = known.fingerprint
+    assert known.calibration["clock_step_us"] == step_us
+    assert learned.calibration["ids_without_timing"] == 0
+    period_us = np.array([np.median(np.diff(coarse.t_us[coarse.key == key])) for key in fingerprint.keys])
+    untimed = period_us < 4 * step_us
+    assert known.calibration["ids_without_timing"] == untimed.sum() > 0
+    assert (fingerprint.timeout_us[untimed] == FOREVER_US).all()
+    assert not fingerprint.column("gap_edge")[untimed].any()
+    assert not fingerprint.column("span_edge")[untimed].any()
+    assert fingerprint.column("span_edge")[~untimed].any()
+    alerts = replay(fingerprint, coarse).alerts
+    assert not [alert for alert in alerts if alert.kind in {"timing", "missing"}]
 
 
 def test_an_id_that_is_not_in_the_log_is_not_in_the_model(clean):

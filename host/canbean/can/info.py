@@ -73,6 +73,9 @@ def warnings(log: Log) -> list[str]:
     frames, said = log.frames, []
     if log.skipped:
         said.append(f"{_count(log.skipped, 'line')} could not be read")
+    if log.passed:
+        said.append(f"{_count(log.passed, 'line')} of events or statistics, without a frame")
+    said += log.notes
     if len(frames) < 2:
         return [*said, f"only {_count(len(frames), 'frame')}"]
     steps = np.diff(frames.t_us)

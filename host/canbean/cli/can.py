@@ -11,7 +11,8 @@ import typer
 from canbean.can import attacks, dbc, events, info, logs, simulate
 from canbean.can.frames import SIMULATED, parse_key
 from canbean.cli.alarms import run_on, write_alerts
-from canbean.cli.logs import AcceptCut, AsJson, Bus, From, To, provenance, read
+from canbean.cli.bus import Ids, LogBus, Loop, Yes, replay_onto
+from canbean.cli.logs import AcceptCut, AsJson, Bus, From, Strict, To, provenance, read
 from canbean.cli.output import json_line, note, results, table
 from canbean.detect import condition, model, score, summary
 from canbean.detect.learn import learn as learn_bus
@@ -35,10 +36,11 @@ def info_(
     to_s: To = None,
     bus: Bus = None,
     accept_cut: AcceptCut = False,
+    strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
     """Frames, span, ids, buses, rates of a log, and what looks wrong."""
-    found = read(log, from_s, to_s, bus=bus, accept_cut=accept_cut)
+    found = read(log, from_s, to_s, bus=bus, accept_cut=accept_cut, strict=strict)
     said = {"log": str(log), "data": provenance(found.frames), **info.info(found)}
     if as_json:
         json_line(said)
@@ -68,12 +70,13 @@ def learn_(
     to_s: To = None,
     bus: Bus = None,
     accept_cut: AcceptCut = False,
+    strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
     """Learn the fingerprint of a bus from clean traffic, with a threshold for a false-alarm budget."""
     per_hour = _budget(budget)
     writable(output, *clean)
-    parts = [read(path, from_s, to_s, bus=bus, accept_cut=accept_cut).frames for path in clean]
+    parts = [read(path, from_s, to_s, bus=bus, accept_cut=accept_cut, strict=strict).frames for path in clean]
     learned = learn_bus(parts, per_hour=per_hour)
     made_from = hashlib.sha256()
     for part in parts:
@@ -108,6 +111,11 @@ def learn_(
         note(
             "warning: ids kept appearing until the end of the clean log: an unknown id alone raises no alert"
         )
+    if calibration["ids_without_timing"]:
+        note(
+            f"warning: the log's times come in steps of {calibration['clock_step_us'] / 1000:g} ms: too coarse for the "
+            f"timing of {calibration['ids_without_timing']} of {said['ids']} ids, which is left out"
+        )
 
 
 def _budget(text: str) -> float:
@@ -123,24 +131,55 @@ def _budget(text: str) -> float:
 @app.command("replay")
 def replay_(
     log: LogPath,
-    model_path: ModelPath,
+    model_path: Annotated[Path | None, typer.Option("-m", "--model", metavar="M.cbm")] = None,
     on: Annotated[str, typer.Option(metavar="host|vm|PORT", help="Where the model runs.")] = "host",
-    speed: Annotated[str, typer.Option(metavar="1|max|X", help="Times real time.")] = "max",
+    speed: Annotated[
+        str | None,
+        typer.Option(metavar="1|max|X", help="Times real time; max with a model, 1 onto a bus if not given."),
+    ] = None,
     alerts: Annotated[Path | None, typer.Option(metavar="A.jsonl")] = None,
     report: Annotated[Path | None, typer.Option(metavar="R.html")] = None,
     from_s: From = None,
     to_s: To = None,
-    bus: Bus = None,
+    bus: Annotated[
+        str | None,
+        typer.Option(
+            "--bus",
+            metavar="BUS",
+            help="With a model: only the frames of this bus. Without: send onto it, such as virtual:test.",
+        ),
+    ] = None,
+    loop: Loop = False,
+    ids: Ids = None,
+    log_bus: LogBus = None,
+    yes: Yes = False,
     accept_cut: AcceptCut = False,
+    strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
-    """Replay a log through a model: here, on the virtual board, or on a board at a port."""
+    """Replay a log through a model (here, on the virtual board, on a board at a port), or onto a python-can bus."""
+    if model_path is None:
+        if bus is None:
+            raise UsageError("replay needs a model (-m M.cbm) or a bus to send onto (--bus virtual:test)")
+        rate = _speed(speed or "1")
+        options: dict[str, Any] = {"loop": loop, "ids": ids, "log_bus": log_bus, "yes": yes}
+        options |= {
+            "from_s": from_s,
+            "to_s": to_s,
+            "accept_cut": accept_cut,
+            "strict": strict,
+            "as_json": as_json,
+        }
+        replay_onto(log, bus, speed=rate, **options)
+        return
+    if loop or ids or log_bus or yes:
+        raise UsageError("--loop, --id, --log-bus and --yes are for a replay onto a bus, without --model")
     for target in filter(None, (alerts, report)):
         writable(target, log, model_path)
     fingerprint = model.unpack(cbm.read(model_path), str(model_path))
-    frames = read(log, from_s, to_s, bus=bus, accept_cut=accept_cut).frames
+    frames = read(log, from_s, to_s, bus=bus, accept_cut=accept_cut, strict=strict).frames
     show = None if as_json else results
-    lines, counts = run_on(on, model_path, fingerprint, frames, _speed(speed), show)
+    lines, counts = run_on(on, model_path, fingerprint, frames, _speed(speed or "max"), show)
     said = {"log": str(log), "model": str(model_path), "data": provenance(frames), "on": on, **counts}
     if alerts is not None:
         write_alerts(alerts, lines)
@@ -183,6 +222,7 @@ def score_(
     to_s: To = None,
     bus: Bus = None,
     accept_cut: AcceptCut = False,
+    strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
     """Score a model on labelled logs: event recall, delay, false alerts an hour with their upper bound."""
@@ -194,11 +234,11 @@ def score_(
     rows = None if events_path is None else events.read(events_path)
     twins = None
     if twin is not None:
-        clean = read(twin, from_s, to_s, bus=bus, accept_cut=accept_cut).frames
+        clean = read(twin, from_s, to_s, bus=bus, accept_cut=accept_cut, strict=strict).frames
         twins = replay_on_host(fingerprint, clean).alerts
     tallies, seen = [], []
     for path in log_paths:
-        frames = read(path, from_s, to_s, bus=bus, accept_cut=accept_cut).frames
+        frames = read(path, from_s, to_s, bus=bus, accept_cut=accept_cut, strict=strict).frames
         raised = replay_on_host(fingerprint, frames)
         seen.append(provenance(frames))
         options: dict[str, Any] = {"bits": raised.bits, "events": rows, "twin_alerts": twins, "seed": seed}
@@ -265,6 +305,7 @@ def attack_(
     to_s: To = None,
     bus: Bus = None,
     accept_cut: AcceptCut = False,
+    strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
     """Inject attacks into a clean log and label them.
@@ -276,7 +317,7 @@ def attack_(
     if len(kinds) > 1 and (key is not None or rate is not None or every != 20.0):
         raise UsageError("--id, --rate and --every go with a single --kind")
     writable(output, clean)
-    frames = read(clean, from_s, to_s, bus=bus, accept_cut=accept_cut).frames
+    frames = read(clean, from_s, to_s, bus=bus, accept_cut=accept_cut, strict=strict).frames
     if len(kinds) == 1:
         options: dict[str, Any] = {"rate": rate, "every_s": every, "id_key": key}
         attacked, rows = attacks.inject(frames, kinds[0], seed=seed, duration_s=duration, **options)

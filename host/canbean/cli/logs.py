@@ -22,6 +22,9 @@ From = Annotated[
 ]
 To = Annotated[float | None, typer.Option("--to", metavar="S", help="Up to S seconds after the first frame.")]
 AcceptCut = Annotated[bool, typer.Option("--accept-cut", help="Read what is whole of a log that is cut.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="The first line that cannot be read is an error, and not counted.")
+]
 Bus = Annotated[str | None, typer.Option("--bus", metavar="NAME", help="Only the frames of this bus.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
@@ -33,16 +36,17 @@ def read(
     *,
     bus: str | None = None,
     accept_cut: bool = False,
+    strict: bool = False,
 ) -> logs.Log:
     """Read a log, say what was skipped, keep one bus if asked.
 
     Raises:
-        LogError: no frame is left.
+        LogError: no frame is left, or (with `strict`) a line cannot be read.
     """
     for seconds in (from_s, to_s):
         if seconds is not None and math.isnan(seconds):
             raise UsageError("--from and --to take seconds")
-    log = logs.read(path, from_s=from_s, to_s=to_s, accept_cut=accept_cut)
+    log = logs.read(path, from_s=from_s, to_s=to_s, accept_cut=accept_cut, strict=strict)
     if log.skipped:
         note(f"{path}: skipped {log.skipped} lines that could not be read")
         for problem in log.problems:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from canbean.can.clock import clock_step_us
 from canbean.can.frames import Frames
 from canbean.detect.fingerprint import (
     FOREVER_US,
@@ -49,6 +50,8 @@ PEAK_US = 1_000_000  # surprises of one id within a second are one peak, as aler
 # while jitter, which makes one gap shorter and the next one longer, does not.
 SPANS_SUFFICE = 64
 PERIODIC_GAPS = 16  # with fewer no period is known
+# The least period, in steps of the log's clock, whose timing is learned: below it a gap is mostly rounding.
+STEPS_A_PERIOD = 4
 _SIXTEENTHS = 16
 
 
@@ -78,7 +81,8 @@ def learn(logs: Sequence[Frames], *, per_hour: float = 1.0) -> Learned:
     _refuse(frames, float(awake[-1]) / 1e6 if len(awake) else 0.0)
     later = awake >= LEARNED_SHARE * awake[-1]
     hours = float(awake[-1] - awake[later][0]) / 3.6e9
-    tables, news = _tables(frames, later, sleep_us)
+    step_us = max(clock_step_us(log.t_us) for log in logs)
+    tables, news, untimed = _tables(frames, later, sleep_us, STEPS_A_PERIOD * step_us)
     threshold = _threshold(tables, frames[later], news[later], hours, per_hour)
     fingerprint = _alarm_at(tables, threshold)
     raised = len(replay(fingerprint, frames[later]).alerts)
@@ -93,6 +97,8 @@ def learn(logs: Sequence[Frames], *, per_hour: float = 1.0) -> Learned:
         "shown_per_hour_upper95": float(np.ceil(10 * shown) / 10),
         "budget_verified": bool(shown <= per_hour),
         "unknown_ids_alert": fingerprint.unknown_bits >= threshold,
+        "clock_step_us": step_us,
+        "ids_without_timing": untimed,
     }
     return Learned(fingerprint, calibration)
 
@@ -140,8 +146,13 @@ def _bits(probability_inverse: float) -> int:
     return int(np.clip(round(np.log2(max(probability_inverse, 1.0)) * _SIXTEENTHS), 0, SCORE_CAP))
 
 
-def _tables(frames: Frames, later: NDArray[np.bool_], sleep_us: int) -> tuple[Fingerprint, NDArray[np.bool_]]:
-    """Tables of all frames, each breach weighed by what the `later` ones show of it, and which of those bring news."""
+def _tables(
+    frames: Frames, later: NDArray[np.bool_], sleep_us: int, least_us: int
+) -> tuple[Fingerprint, NDArray[np.bool_], int]:
+    """Tables of all frames, each breach weighed by what the `later` ones show of it.
+
+    Besides: which of those bring news, and how many ids have a period under `least_us`, whose timing is left out.
+    """
     keys, row, counts = np.unique(frames.key, return_inverse=True, return_counts=True)
     n, total = len(keys), len(frames)
     gap, span = gaps(frames.t_us, row, epochs(frames.t_us, sleep_us))
@@ -150,7 +161,7 @@ def _tables(frames: Frames, later: NDArray[np.bool_], sleep_us: int) -> tuple[Fi
     payload = np.zeros((n, 4, 8), np.uint8)
     periodic = np.zeros(n, np.bool_)
     news = np.zeros(total, np.bool_)
-    new_ids = 0
+    new_ids = untimed = 0
     for at, members in enumerate(np.split(np.argsort(row, kind="stable"), np.cumsum(counts)[:-1])):
         old, new = members[~later[members]], members[later[members]]
         new_ids += not len(old)
@@ -177,6 +188,11 @@ def _tables(frames: Frames, later: NDArray[np.bool_], sleep_us: int) -> tuple[Fi
         columns["late_edge"][at], columns["late_slope"][at] = late.edge, _slope(late)
         columns["late_base"][at] = round(late.base * _SIXTEENTHS)
         periodic[at] = _is_periodic(gap[members])
+        known = gap[members][gap[members] >= 0]
+        if len(known) and np.median(known) < least_us:
+            untimed += 1
+            periodic[at] = False
+            columns["gap_edge"][at] = columns["span_edge"][at] = 0
     fingerprint = Fingerprint(
         keys=keys.astype(np.uint32),
         timeout_us=np.where(periodic, 0, FOREVER_US).astype(np.uint32),
@@ -192,7 +208,7 @@ def _tables(frames: Frames, later: NDArray[np.bool_], sleep_us: int) -> tuple[Fi
         hold_us=HOLD_US,
         crowd_us=_crowd_us(frames.t_us),
     )
-    return fingerprint, news
+    return fingerprint, news, untimed
 
 
 def _crowd_us(t_us: NDArray[np.int64]) -> int:

@@ -1,11 +1,13 @@
 """Log files: the format is told by the content of the first lines, never by the name.
 
 Read in bounded blocks with numpy; the memory needed does not grow with the file, but for the frames that are kept.
+`formats` lists the formats and says what one must offer.
 """
 
 from __future__ import annotations
 
-import gzip
+import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from canbean.can.frames import Frames, window
-from canbean.can.logs import candump, labelled
-from canbean.can.logs.lines import LONGEST, Lines, Source, newline_of, shown, split
+from canbean.can.logs import formats
+from canbean.can.logs.formats import Report
+from canbean.can.logs.lines import LONGEST, NO_FRAME, Lines, Source, newline_of, shown, split
 from canbean.can.logs.tables import Tables
+from canbean.can.logs.writing import ROWS, write, write_parts
 from canbean.errors import LogError, UsageError
-from canbean.files import replacing
 
 if TYPE_CHECKING:
     import os
@@ -25,11 +28,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-ROWS = 1 << 18
-"""Lines that are read at a time."""
-SHOWN = 5
-"""Problems that are described; the others are counted."""
-KNOWN = "candump text, labelled CSV with the header t,id,ext,dlc,data,label"
+    from canbean.can.logs.formats import BinaryFormat, TextFormat
+
+__all__ = ["Log", "Reader", "Report", "chunks", "formats", "read", "write", "write_parts"]
 
 
 @dataclass
@@ -41,85 +42,101 @@ class Log:
         skipped: lines that could not be read.
         problems: the first five of them: `FILE: line 12: what is wrong: the text`.
         format: name of the format.
+        passed: lines that are understood and hold no frame (events, statistics).
+        notes: what must be known about the whole file.
     """
 
     frames: Frames
     skipped: int = 0
     problems: list[str] = field(default_factory=list)
     format: str = ""
+    passed: int = 0
+    notes: list[str] = field(default_factory=list)
 
 
 class Reader:
-    """A log that is read chunk by chunk; `skipped` and `problems` are complete after the last one.
+    """A log that is read chunk by chunk; `skipped`, `problems`, `passed` and `notes` are complete after the last one.
 
     Raises:
         FileError: the file is missing, a folder, or not readable.
         LogError: the file is empty or of no known format.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, accept_cut: bool = False) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, accept_cut: bool = False, strict: bool = False
+    ) -> None:
         self.path = path
         self.accept_cut = accept_cut
-        self.skipped = 0
-        self.problems: list[str] = []
-        self._header = 0
-        self._columns: tuple[str, ...] = ()
-        self.format = self._recognise()
+        self.strict = strict
+        self._report = Report(path, strict, accept_cut)
+        self._head = b""
+        self._text: TextFormat | None = None
+        self._binary: BinaryFormat | None = None
+        self._recognise()
 
-    def _recognise(self) -> str:
-        """The name of the format, from the first lines."""
+    @property
+    def format(self) -> str:
+        """Name of the format."""
+        module = self._text or self._binary
+        return module.NAME if module else ""
+
+    @property
+    def skipped(self) -> int:
+        """Lines that could not be read so far."""
+        return self._report.skipped
+
+    @property
+    def problems(self) -> list[str]:
+        """The first five of them, described."""
+        return self._report.problems
+
+    @property
+    def passed(self) -> int:
+        """Lines so far that are understood and hold no frame."""
+        return self._report.passed
+
+    @property
+    def notes(self) -> list[str]:
+        """What must be known about the whole file."""
+        return self._report.notes
+
+    def _recognise(self) -> None:
+        """Choose the format by the first bytes."""
         source = Source(self.path)
         head = source.head()
         if not head:
             why = "the gzip stream ends early, nothing of it can be read" if source.cut else "empty"
             raise LogError(f"{self.path}: {why}")
+        self._binary = next((module for module in formats.BINARY if module.looks(head)), None)
+        if self._binary:
+            return
         lines, _ = split(head, newline_of(head))
         if not len(lines):
             raise LogError(f"{self.path}: no frames in it, only blank lines and comments")
-        first = lines.text[lines.start[0] : lines.end[0]].tobytes()
-        columns = labelled.header(first.decode("utf-8", "backslashreplace"))
-        if columns:
-            self._header, self._columns = int(lines.number[0]), columns
-            return labelled.NAME
-        if candump.LOOKS.search(head.replace(b"\r", b"\n")):
-            return candump.NAME
-        raise LogError(
-            f"{self.path}: line {lines.number[0]}: no format that is known ({KNOWN}): {lines.show(0)}"
-        )
+        self._head = head.replace(b"\r\n", b"\n")
+        if b"\n" not in self._head:
+            self._head = self._head.replace(b"\r", b"\n")
+        self._text = next((module for module in formats.TEXT if module.looks(self._head)), None)
+        if self._text is None:
+            known = ", ".join(module.NAME for module in (*formats.TEXT, *formats.BINARY))
+            raise LogError(
+                f"{self.path}: line {lines.number[0]}: no format that is known ({known}): {lines.show(0)}"
+            )
 
     def chunks(self, rows: int = ROWS) -> Iterator[Frames]:
         """The frames, of at most `rows` lines at a time; codes of buses and labels agree between chunks.
 
         Raises:
             LogError: the file ends in the middle of a line or of its gzip stream (without `accept_cut`), its gzip data
-                are damaged, or no line of it reads.
+                are damaged, no line of it reads, or one does not (with `strict`).
         """
-        source, tables, before = Source(self.path), Tables(), Frames.empty()
-        self.skipped, self.problems = 0, []
-        for block in source.blocks():
-            for lines in _slices(block, rows):
-                names = len(tables.buses) + len(tables.labels)
-                try:
-                    frames, reason = self._parse(lines, tables)
-                except UsageError as error:
-                    raise LogError(f"{self.path}: near line {lines.number[0]}: {error}") from error
-                new_name = len(tables.buses) + len(tables.labels) > names
-                odd = source.cut or reason[-1] or (len(before) and (new_name or _shorter(frames, before)))
-                whole = not (lines.unterminated and odd)
-                if not (whole or self.accept_cut):
-                    raise self._cut(int(lines.number[-1]), lines.show(len(lines) - 1))
-                if not whole and not reason[-1]:
-                    frames, reason[-1] = frames[:-1], -1
-                self._count(lines, reason)
-                if len(frames):
-                    before = frames
-                    yield frames
-        for number, raw in source.overlong:
-            self._describe(number, f"longer than {LONGEST >> 20} MiB", shown(raw))
-        self.skipped += source.overlong_count
-        if (source.cut or source.unended) and not self.accept_cut:
-            raise self._cut(source.last, "")
-        if not len(before):
+        self._report = Report(self.path, self.strict, self.accept_cut)
+        found = False
+        for frames in self._of_text(self._text, rows) if self._text else self._of_binary(rows):
+            if len(frames):
+                found = True
+                yield frames
+        if not found:
             why = (
                 f"no line of it reads as {self.format}: {self.problems[0]}"
                 if self.problems
@@ -127,33 +144,70 @@ class Reader:
             )
             raise LogError(f"{self.path}: {why}")
 
-    def _parse(self, lines: Lines, tables: Tables) -> tuple[Frames, NDArray[np.int8]]:
-        """The frames of some lines, and for each line why it was not read (0: it was)."""
-        if self.format == candump.NAME:
-            return candump.parse(lines, tables)
-        if len(lines) and lines.number[0] == self._header:
-            frames, reason = labelled.parse(lines[1:], self._columns, tables)
-            return frames, np.concatenate([np.zeros(1, np.int8), reason])
-        return labelled.parse(lines, self._columns, tables)
+    def _of_binary(self, rows: int) -> Iterator[Frames]:
+        """The frames of a file that is no text."""
+        assert self._binary is not None
+        with _uncompressed(self.path) as path:
+            yield from self._binary.chunks(path, rows, self._report)
 
-    def _count(self, lines: Lines, reason: NDArray[np.int8]) -> None:
+    def _of_text(self, form: TextFormat, rows: int) -> Iterator[Frames]:
+        """The frames of the lines of a file."""
+        source, tables, before = Source(self.path), Tables(), Frames.empty()
+        tables.notes = self._report.notes
+        state = form.begin(self._head)
+        for block in source.blocks():
+            for lines in _slices(block, rows):
+                names = len(tables.buses) + len(tables.labels)
+                try:
+                    frames, reason = form.parse(lines, tables, state)
+                except UsageError as error:
+                    raise LogError(f"{self.path}: near line {lines.number[0]}: {error}") from error
+                new_name = len(tables.buses) + len(tables.labels) > names
+                bad = reason[-1] > 0
+                odd = source.cut or bad or (len(before) and (new_name or _shorter(frames, before)))
+                whole = not (lines.unterminated and odd)
+                if not (whole or self.accept_cut):
+                    raise self._report.cut(f"line {lines.number[-1]}", lines.show(len(lines) - 1))
+                if not whole and not bad:
+                    frames, reason[-1] = frames[:-1], -1
+                self._count(lines, reason, form.REASONS)
+                if len(frames):
+                    before = frames
+                    yield frames
+        for number, raw in source.overlong:
+            self._report.skip(f"line {number}", f"longer than {LONGEST >> 20} MiB", shown(raw))
+        self._report.skipped += source.overlong_count - len(source.overlong)
+        if (source.cut or source.unended) and not self.accept_cut:
+            raise self._report.cut(f"line {source.last}")
+
+    def _count(self, lines: Lines, reason: NDArray[np.int8], reasons: tuple[str, ...]) -> None:
         """Count the lines that were not read and describe the first of them."""
-        reasons = candump.REASONS if self.format == candump.NAME else labelled.REASONS
-        bad = np.flatnonzero(reason)
-        self.skipped += len(bad)
-        for row in bad[: SHOWN - len(self.problems)]:
+        if not reason.any():
+            return
+        passed = reason == NO_FRAME
+        self._report.passed += int(passed.sum())
+        bad = np.flatnonzero((reason != 0) & ~passed)
+        described = bad[: 1 if self.strict else formats.SHOWN - len(self.problems)]
+        for row in described:
             what = reasons[reason[row]] if reason[row] > 0 else "cut by the end of the file"
-            self._describe(int(lines.number[row]), what, lines.show(int(row)))
+            self._report.skip(f"line {lines.number[row]}", what, lines.show(int(row)))
+        self._report.skipped += len(bad) - len(described)
 
-    def _describe(self, number: int, what: str, text: str) -> None:
-        if len(self.problems) < SHOWN:
-            self.problems.append(f"{self.path}: line {number}: {what}: {text}")
 
-    def _cut(self, number: int, text: str) -> LogError:
-        """The error of a file that ends too early."""
-        what = "the file ends in the middle of this line" if text else "the file ends early"
-        where = f"{self.path}: line {number}: {what} (--accept-cut reads what is whole)"
-        return LogError(f"{where}: {text}" if text else where)
+@contextmanager
+def _uncompressed(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """The file, or where it is compressed a temporary one with what it holds."""
+    with Path(path).open("rb") as file:
+        plain = file.read(4)
+    source = Source(path)
+    if source.head(4) == plain:
+        yield Path(path)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        inflated = Path(folder) / "log"
+        with inflated.open("wb") as file:
+            file.writelines(Source(path).pieces())
+        yield inflated
 
 
 def _slices(block: Lines, rows: int) -> Iterator[Lines]:
@@ -171,14 +225,16 @@ def _shorter(last: Frames, before: Frames) -> bool:
     return bool(len(lengths)) and bool(last.dlc[-1] < lengths.min())
 
 
-def chunks(path: str | os.PathLike[str], rows: int = ROWS, *, accept_cut: bool = False) -> Iterator[Frames]:
+def chunks(
+    path: str | os.PathLike[str], rows: int = ROWS, *, accept_cut: bool = False, strict: bool = False
+) -> Iterator[Frames]:
     """The frames of a log in bounded chunks of at most `rows` lines; `Reader` counts besides what it skipped.
 
     Raises:
         FileError: the file is missing, a folder, or not readable.
         LogError: as `read`.
     """
-    yield from Reader(path, accept_cut=accept_cut).chunks(rows)
+    yield from Reader(path, accept_cut=accept_cut, strict=strict).chunks(rows)
 
 
 def read(
@@ -187,6 +243,7 @@ def read(
     from_s: float | None = None,
     to_s: float | None = None,
     accept_cut: bool = False,
+    strict: bool = False,
     rows: int = ROWS,
 ) -> Log:
     """Read a log, or the part of it from `from_s` (inclusive) to `to_s` (exclusive) seconds after its first frame.
@@ -196,41 +253,16 @@ def read(
     Raises:
         FileError: the file is missing, a folder, or not readable.
         LogError: empty, of no known format, without a line that reads, damaged, or cut in the middle of a line
-            (with `accept_cut` the cut line counts as skipped); the message names file and line.
+            (with `accept_cut` the cut line counts as skipped), or with a line that cannot be read (with `strict`); the
+            message names file and line.
     """
-    reader = Reader(path, accept_cut=accept_cut)
+    reader = Reader(path, accept_cut=accept_cut, strict=strict)
     parts = []
     first_us = None
     for frames in reader.chunks(rows):
         first_us = int(frames.t_us[0]) if first_us is None else first_us
         inside = window(frames.t_us, first_us, from_s, to_s)
         parts.append(frames if inside.all() else frames[inside])
-    return Log(Frames.concat(parts), reader.skipped, reader.problems, reader.format)
-
-
-def write(path: str | os.PathLike[str], frames: Frames, rows: int = ROWS) -> None:
-    """Write a log: `.csv` and `.csv.gz` as labelled CSV, `.log` and `.log.gz` as candump text.
-
-    Raises:
-        FileError: the folder is missing or cannot be written.
-        UsageError: another extension.
-        LogError: the format has no place for something in the frames.
-    """
-    name = Path(path).name.lower()
-    zipped = name.endswith(".gz")
-    ending = Path(name.removesuffix(".gz")).suffix
-    if ending not in (".csv", ".log"):
-        raise UsageError(f"{path}: a log is written as .csv, .csv.gz, .log or .log.gz")
-    with replacing(path) as file:
-        # No name and no time in the gzip header: the same frames give the same bytes.
-        out = gzip.GzipFile("", "wb", 6, file, mtime=0) if zipped else file
-        if ending == ".csv":
-            out.write(",".join(labelled.header_of(frames)).encode() + b"\n")
-        for at in range(0, len(frames), rows):
-            part = frames[at : at + rows]
-            if ending == ".csv":
-                out.write(labelled.compose(part, str(path), labelled.header_of(frames)))
-            else:
-                out.write(candump.compose(part, str(path)))
-        if zipped:
-            out.close()
+    return Log(
+        Frames.concat(parts), reader.skipped, reader.problems, reader.format, reader.passed, reader.notes
+    )

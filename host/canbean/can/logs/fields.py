@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from canbean.can.logs.lines import DIGIT, PAD
+from canbean.can.logs import lanes
+from canbean.can.logs.lines import PAD
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 DOT, MINUS = ord("."), ord("-")
+POWERS = 10 ** np.arange(10)
 
 
 def windows(text: Bytes, start: Places, width: int) -> Bytes:
@@ -33,48 +35,70 @@ def cleared(cells: Bytes, length: Places, *, right: bool = False) -> Bytes:
     return cells
 
 
-def below(cells: Bytes, bound: int) -> Mask:
-    """Whether all cells of each row are below `bound`."""
-    return np.asarray(cells.max(axis=1, initial=0) < bound) if bound < 16 else ~_high(cells)
-
-
-def _high(cells: Bytes) -> Mask:
-    """Whether a row has a cell of 128 or more, eight cells at a time where the width allows."""
-    if cells.shape[1] % 8:
-        return np.asarray((cells >= 128).any(axis=1))
-    words = np.bitwise_or.reduce(np.ascontiguousarray(cells).view(np.uint64), axis=1)
-    return np.asarray(words & np.uint64(0x8080808080808080) != 0)
-
-
 def number(text: Bytes, start: Places, end: Places, base: int, widest: int) -> tuple[Places, Mask]:
-    """Values of the whole numbers in [start, end), of 1 to `widest` digits (below 2**53), and which could be read."""
+    """Values of the whole numbers in [start, end), of 1 to `widest` digits (16 at most), and which could be read."""
     length = end - start
     good = (length >= 1) & (length <= widest)
     width = int(min(max(length.max(initial=1), 1), widest))
-    digits = cleared(DIGIT[windows(text, end - width, width)], length, right=True)
-    good &= below(digits, base)
-    powers = float(base) ** np.arange(width - 1, -1, -1)
-    value = (digits.astype(np.float64) @ powers).astype(np.int64)
-    return np.where(good, value, 0), good
+    if width <= 8:
+        (word,) = lanes.load(text, end - 8)
+        value, bad = lanes.whole(lanes.filled(word, _last(length)), base)
+    else:
+        upper, word = lanes.load(text, end - 16, 2)
+        value, bad = lanes.whole(lanes.filled(word, _last(length)), base)
+        above, worse = lanes.whole(lanes.filled(upper, _last(length - 8)), base)
+        value += above * np.uint64(base**8)
+        bad |= worse
+    good &= bad == 0
+    return (value * good).view(np.int64), good
 
 
-def microseconds(text: Bytes, start: Places, end: Places) -> tuple[Places, Mask]:
+def _last(length: Places) -> NDArray[np.uint64]:
+    """Masks of the last `length` characters of a word."""
+    if len(length) and (length == length[0]).all():
+        return lanes.LAST[np.clip(length[:1], 0, 8)]
+    return lanes.LAST[np.clip(length, 0, 8)]
+
+
+def _first(length: Places) -> NDArray[np.uint64]:
+    """Masks of the first `length` characters of a word."""
+    if len(length) and (length == length[0]).all():
+        return lanes.FIRST[np.clip(length[:1], 0, 8)]
+    return lanes.FIRST[np.clip(length, 0, 8)]
+
+
+def microseconds(text: Bytes, start: Places, end: Places, point: int = DOT) -> tuple[Places, Mask]:
     """Exact microseconds of times written as seconds (`-12.5`, `1436509052.249713`), and which could be read.
 
-    More than six decimals are rounded to the nearest microsecond.
+    More than six decimals are rounded to the nearest microsecond. `point` is the byte before the decimals.
     """
     minus = (end > start) & (text[start] == MINUS)
     start = start + minus
-    dots = np.append(np.flatnonzero(text == DOT), len(text))
-    dot = np.minimum(dots[np.searchsorted(dots, start)], end)
+    dot = _dot(text, start, end, point)
     whole, good = number(text, start, dot, 10, 12)
     fraction = np.minimum(dot + 1, end)
     decimals = end - fraction
     part, readable = number(text, fraction, end, 10, 9)
     good &= readable | (dot == end)
-    nanoseconds = np.where(decimals > 0, part, 0) * 10 ** (9 - np.clip(decimals, 0, 9))
-    value = whole * 1_000_000 + (nanoseconds + 500) // 1000
-    return np.where(minus, -value, value), good
+    if (decimals == 6).all():
+        value = whole * 1_000_000 + part
+    else:
+        nanoseconds = part * POWERS[9 - np.clip(decimals, 0, 9)] * (decimals > 0)
+        value = whole * 1_000_000 + (nanoseconds + 500) // 1000
+    signed: Places = np.where(minus, -value, value)
+    return signed, good
+
+
+def _dot(text: Bytes, start: Places, end: Places, point: int) -> Places:
+    """Where the first point of each field is, its end where there is none."""
+    # Most logs have as many decimals in every line.
+    for decimals in (6, 3, 4):
+        dot = end - 1 - decimals
+        if (text[dot] == point).all() and (dot >= start).all():
+            return np.asarray(dot)
+    dots = np.append(np.flatnonzero(text == point), len(text))
+    found: Places = np.minimum(dots[np.searchsorted(dots, start)], end)
+    return found
 
 
 def octets(text: Bytes, start: Places, end: Places) -> tuple[Bytes, Places, Mask]:
@@ -82,11 +106,17 @@ def octets(text: Bytes, start: Places, end: Places) -> tuple[Bytes, Places, Mask
     length = end - start
     good: Mask = (length >= 0) & (length % 2 == 0) & (length <= 128)
     longest = int(length[good].max(initial=0))
-    width = 16 if longest <= 16 else 128
-    digits = cleared(DIGIT[windows(text, start, width)], length)
-    good &= below(digits, 16)
-    count: Places = np.where(good, length // 2, 0)
-    return (digits[:, 0::2] << 4 | digits[:, 1::2]).astype(np.uint8), count, good
+    count = 2 if longest <= 16 else 16
+    data = np.empty((len(start), count), "<u4")
+    bad = np.zeros(len(start), np.uint64)
+    for k, word in enumerate(lanes.load(text, start, count)):
+        value, worse = lanes.octets(lanes.filled(word, _first(length - 8 * k)))
+        data[:, k] = value
+        bad |= worse
+    good &= bad == 0
+    if not good.all():
+        data[~good] = 0
+    return data.view(np.uint8).reshape(len(start), 4 * count), np.where(good, length // 2, 0), good
 
 
 def names(text: Bytes, start: Places, end: Places, widest: int) -> tuple[NDArray[np.int64], list[str], Mask]:
@@ -98,20 +128,25 @@ def names(text: Bytes, start: Places, end: Places, widest: int) -> tuple[NDArray
     good = length <= widest
     n = len(start)
     width = int(min(max(length.max(initial=1), 1), widest))
-    cells = windows(text, start, width)
-    outside = np.arange(width) >= length[:, None]
-    good &= ((cells != 0) | outside).all(axis=1)
-    cells[outside] = 0
-    cells[~good] = 0
+    count = -(-width // 8)
+    cells = np.empty((n, count), "<u8")
     # Names come in runs: only the first of each run is looked at.
-    head = np.ones(n, bool)
-    head[1:] = (cells[1:] != cells[:-1]).any(axis=1)
-    heads = np.ascontiguousarray(cells[head]).view(f"S{width}").ravel()
+    head = np.zeros(n, bool)
+    head[:1] = True
+    for k, word in enumerate(lanes.load(text, start, count)):
+        keep = _first(length - 8 * k)
+        good &= ~lanes.holds_nul(word, keep)
+        cells[:, k] = word & keep
+    if not good.all():
+        cells[~good] = 0
+    for k in range(count):
+        head[1:] |= cells[1:, k] != cells[:-1, k]
+    heads = cells[head].view(f"S{8 * count}").ravel()
     unique, first, inverse = np.unique(heads, return_index=True, return_inverse=True)
     order = np.argsort(first)
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
-    codes = rank[inverse.ravel()][np.cumsum(head) - 1] if n else np.zeros(0, np.int64)
+    codes = rank[inverse.ravel()][np.cumsum(head) - 1] if len(order) > 1 else np.zeros(n, np.int64)
     return codes, [unique[i].decode("utf-8", "backslashreplace") for i in order], good
 
 

@@ -6,6 +6,7 @@ holds `fd`, `rtr`, `err`, separated by a space. Fields are not quoted.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +14,10 @@ import numpy as np
 from canbean.can.frames import DEFAULT_BUS, ERR, FD, RTR, Frames, recode
 from canbean.can.logs import fields
 from canbean.can.logs.columns import Columns, hexadecimal, texts, whole
-from canbean.errors import LogError
+from canbean.can.logs.lines import NEWLINE, split
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from canbean.can.logs.tables import Tables
 
 NAME = "labelled CSV"
+ENDINGS = (".csv",)
 REQUIRED = ("t", "id", "ext", "dlc", "data", "label")
 OPTIONAL = ("bus", "flags")
 REASONS = (
@@ -49,8 +51,37 @@ def header(line: str) -> tuple[str, ...] | None:
     return names if known and set(REQUIRED) <= set(names) else None
 
 
-def parse(lines: Lines, columns: tuple[str, ...], tables: Tables) -> tuple[Frames, NDArray[np.int8]]:
+@dataclass
+class State:
+    """The columns that the header names, and the number of its line."""
+
+    columns: tuple[str, ...]
+    number: int
+
+
+def looks(head: bytes) -> bool:
+    """Whether the first line is the header of a labelled CSV."""
+    return begin(head) is not None
+
+
+def begin(head: bytes) -> State | None:
+    """What the first line says, or None where it is not the header of a labelled CSV."""
+    lines, _ = split(head, NEWLINE)
+    first = lines.text[lines.start[0] : lines.end[0]].tobytes() if len(lines) else b""
+    columns = header(first.decode("utf-8", "backslashreplace"))
+    return State(columns, int(lines.number[0])) if columns else None
+
+
+def parse(lines: Lines, tables: Tables, state: State) -> tuple[Frames, NDArray[np.int8]]:
     """The frames of the lines that can be read, and for every line an index into `REASONS` (0: read)."""
+    if len(lines) and lines.number[0] == state.number:
+        frames, reason = _rows(lines[1:], tables, state.columns)
+        return frames, np.concatenate([np.zeros(1, np.int8), reason])
+    return _rows(lines, tables, state.columns)
+
+
+def _rows(lines: Lines, tables: Tables, columns: tuple[str, ...]) -> tuple[Frames, NDArray[np.int8]]:
+    """The frames of the lines after the header."""
     text, n = lines.text, len(lines)
     reason = np.ones(n, np.int8)
     if not n:
@@ -133,15 +164,25 @@ def _flags(
     return bits[codes], good & known[codes]
 
 
-def compose(frames: Frames, name: str, columns: Sequence[str]) -> bytes:
-    """The text of frames under a header of these columns, without it.
+def cannot_hold(frames: Frames) -> list[str]:
+    """What of the frames this format has no place for."""
+    return [
+        f"the name {word!r}"
+        for word in dict.fromkeys((*frames.buses, *frames.labels))
+        if len(word.encode()) > 64 or any(c in ',"\r\n\0' for c in word) or word != word.strip()
+    ]
 
-    Raises:
-        LogError: something that the format has no place for; the message names it.
-    """
-    for word in (*frames.buses, *frames.labels):
-        if len(word.encode()) > 64 or any(c in ',"\r\n\0' for c in word) or word != word.strip():
-            raise LogError(f"{name}: labelled CSV has no place for the name {word!r}")
+
+def compose(parts: Iterable[Frames], kinds: Frames, _name: str) -> Iterator[bytes]:
+    """The text of frames, under a header of the columns that they need."""
+    columns = header_of(kinds)
+    yield ",".join(columns).encode() + b"\n"
+    for frames in parts:
+        yield _text(frames, columns)
+
+
+def _text(frames: Frames, columns: Sequence[str]) -> bytes:
+    """The text of frames under a header of these columns, without it."""
     remote = frames.flags & RTR != 0
     out = Columns(len(frames))
     size = np.abs(frames.t_us)

@@ -1,4 +1,4 @@
-"""Text as arrays: bounded blocks of lines from a plain or gzip file, and kernels that read fields of all lines at once.
+"""Text as arrays: bounded blocks of lines from a plain or compressed file, and kernels that read fields of all lines at once.
 
 A block is one uint8 array with `PAD` line ends around its text, so that a window of up to `PAD` bytes can be taken at either
 end of any field. Nothing here makes a Python object a line.
@@ -6,13 +6,12 @@ end of any field. Nothing here makes a Python object a line.
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from canbean.can.logs import compressed
 from canbean.errors import FileError, LogError
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ READ = 1 << 19
 LONGEST = 1 << 20
 """A line longer than this is not held: it is counted and passed over."""
 
+NO_FRAME = -2
+"""Reason of a line that is understood and holds no frame."""
 NEWLINE, RETURN, HASH = 10, 13, ord("#")
 BLANK = np.zeros(256, bool)
 BLANK[[9, 10, 13, 32]] = True
@@ -76,7 +77,7 @@ def shown(raw: bytes) -> str:
 
 @dataclass
 class Source:
-    """The text of a log file, inflated where it is gzip, in blocks of lines.
+    """The text of a log file, uncompressed, in blocks of lines.
 
     Attributes:
         path: the file.
@@ -84,7 +85,8 @@ class Source:
         size: bytes of text to take for one block.
         overlong: number and first bytes of the first five lines longer than `LONGEST`, passed over.
         overlong_count: how many those are.
-        cut: a gzip stream ended early.
+        cut: a compressed stream ended early.
+        kind: how the file is compressed: `gzip`, `zstd`, `zip` or nothing.
         unended: the file ends within a line longer than `LONGEST`.
         last: number of lines seen.
     """
@@ -95,13 +97,14 @@ class Source:
     overlong: list[tuple[int, bytes]] = field(default_factory=list)
     overlong_count: int = 0
     cut: bool = False
+    kind: str = ""
     unended: bool = False
     last: int = 0
 
     def head(self, size: int = 1 << 16) -> bytes:
         """The first bytes of text."""
         got = b""
-        for piece in self._bytes():
+        for piece in self.pieces():
             got += piece
             if len(got) >= size:
                 break
@@ -118,7 +121,7 @@ class Source:
         end = bytes([newline])
         rest: list[bytes] = []
         held, dropping, first = 0, False, True
-        for piece in self._bytes():
+        for piece in self.pieces():
             if first:
                 piece = piece.removeprefix(b"\xef\xbb\xbf")  # noqa: PLW2901 - the byte order mark is no text
                 first = not piece
@@ -155,52 +158,23 @@ class Source:
         self.last += count
         return lines
 
-    def _bytes(self) -> Iterator[bytes]:
+    def pieces(self) -> Iterator[bytes]:
         """The file's text in pieces of about `size` bytes."""
+        unpacked = compressed.Unpacked(self.path, self.size)
         try:
-            with Path(self.path).open("rb") as file:
-                magic = file.read(2)
-                file.seek(0)
-                if magic == b"\x1f\x8b":
-                    yield from self._inflated(file)
-                else:
-                    while piece := file.read(self.size):
-                        yield piece
+            for piece in unpacked.pieces():
+                self.cut, self.kind = unpacked.cut, unpacked.kind
+                yield piece
+        except compressed.DamagedError as error:
+            raise LogError(
+                f"{self.path}: the {unpacked.kind} data is damaged after line {self.last}: {error}"
+            ) from error
         except IsADirectoryError as error:
             raise FileError(f"{self.path}: is a folder, not a log") from error
         except OSError as error:
             if isinstance(error, FileError):
                 raise
             raise FileError(f"{self.path}: cannot read this log: {error.strerror}") from error
-
-    def _inflated(self, file: IO[bytes]) -> Iterator[bytes]:
-        """The text of a gzip file, of one member or several."""
-        stream: Any = None
-        held: list[bytes] = []
-        size = 0
-        while raw := file.read(1 << 14):
-            while raw:
-                stream = stream or zlib.decompressobj(31)
-                try:
-                    piece = stream.decompress(raw, self.size)
-                except zlib.error as error:
-                    yield b"".join(held)
-                    raise LogError(
-                        f"{self.path}: the gzip data is damaged after line {self.last}: {error}"
-                    ) from error
-                held.append(piece)
-                size += len(piece)
-                if size >= self.size:
-                    yield b"".join(held)
-                    held, size = [], 0
-                raw = stream.unconsumed_tail
-                if stream.eof:
-                    raw, stream = stream.unused_data.lstrip(b"\0"), None
-        if stream is not None:
-            # What zlib still holds of a stream that ended early.
-            held.append(stream.flush())
-            self.cut = not stream.eof
-        yield b"".join(held)
 
 
 def newline_of(head: bytes) -> int:
