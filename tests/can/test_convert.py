@@ -140,7 +140,8 @@ def test_every_written_format_takes_ordinary_frames(source, tmp_path):
         done = convert(path, tmp_path / f"out{ending}", lossy=True)
         assert done.frames == 50
         back = logs.read(tmp_path / f"out{ending}").frames
-        assert (np.diff(back.t_us) == 1_000_000).all(), ending
+        timeless = "times are left out" in done.lost
+        assert (np.diff(back.t_us) == (0 if timeless else 1_000_000)).all(), ending
         assert back.changed(t_us=frames.t_us, bus=frames.bus, buses=frames.buses).equals(frames), ending
 
 

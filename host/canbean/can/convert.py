@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     StrPath = str | os.PathLike[str]
 
-STEPS_US = (10, 100, 1000, 1_000_000)
+TIMELESS_US = 1 << 62
+"""Longer than any log: what is left of times cut to multiples of it is 0."""
+STEPS_US = (10, 100, 1000, 1_000_000, TIMELESS_US)
 """Resolutions of the times in files, beside the microsecond."""
 
 
@@ -108,9 +110,11 @@ class Reduction:
 
 
 def _kind(frames: Frames) -> NDArray[np.int64]:
-    """Flags, identifier and whether there are more than 8 bytes, as a number."""
+    """Flags, width and size of the identifier and whether there are more than 8 bytes, as a number below 64."""
     flags = frames.flags.astype(np.int64) & (FD | RTR | ERR)
-    return flags | frames.ext.astype(np.int64) << 3 | (frames.dlc > 8).astype(np.int64) << 4
+    small = frames.ext & (frames.id <= 0x7FF)
+    flags |= frames.ext.astype(np.int64) << 3 | (frames.dlc > 8).astype(np.int64) << 4
+    return flags | small.astype(np.int64) << 5
 
 
 def _kind_text(kind: int) -> str:
@@ -120,6 +124,7 @@ def _kind_text(kind: int) -> str:
     return (
         f"{' '.join(words)} frames"
         + (" with a 29-bit id" if kind & 8 else "")
+        + (" up to 7FF" if kind & 32 else "")
         + (" of more than 8 bytes" if kind & 16 else "")
     )
 
@@ -173,11 +178,11 @@ class Survey:
         self.counts.update(dict(zip(values.tolist(), numbers.tolist(), strict=True)))
         self.labelled += int((frames.label != 0).sum())
         self.kinds = formats.kinds(Frames.concat([self.kinds, frames]) if len(self.kinds) else frames)
-        code = kind | frames.bus.astype(np.int64) << 5 | frames.label.astype(np.int64) << 13
+        code = kind | frames.bus.astype(np.int64) << 6 | frames.label.astype(np.int64) << 14
         rows = [np.unique(code, return_index=True)[1]]
         rows += [np.flatnonzero(frames.t_us % step)[:1] for step in STEPS_US]
         some = Frames.concat([self.sample, frames[np.unique(np.concatenate(rows))]])
-        code = _kind(some) | some.bus.astype(np.int64) << 5 | some.label.astype(np.int64) << 13
+        code = _kind(some) | some.bus.astype(np.int64) << 6 | some.label.astype(np.int64) << 14
         rows = [np.unique(code, return_index=True)[1]]
         rows += [np.flatnonzero(some.t_us % step)[:1] for step in STEPS_US]
         self.sample = some[np.unique(np.concatenate(rows))]
@@ -310,9 +315,12 @@ def _fit(survey: Survey, form: TextWriter | BinaryWriter, name: str) -> tuple[Re
                 f"the frames of the buses {listed} are put on one bus",
             )
         )
-    if least < 0:
+    if least:
         tries.append(({"shift_us": -least}, f"times are moved by {-least / 1e6:.6f} s to begin at 0"))
-    tries += [({"step_us": step}, f"times are cut to multiples of {step / 1e6:g} s") for step in STEPS_US]
+    tries += [
+        ({"step_us": step}, f"times are cut to multiples of {step / 1e6:g} s") for step in STEPS_US[:-1]
+    ]
+    tries.append(({"step_us": TIMELESS_US}, "times are left out"))
     reduction, lost = Reduction(), []
     for change, words in tries:
         attempt = replace(reduction, **change)
@@ -320,6 +328,8 @@ def _fit(survey: Survey, form: TextWriter | BinaryWriter, name: str) -> tuple[Re
         if _troubles(attempt, sample, form) < _troubles(reduction, sample, form):
             reduction = attempt
             lost.append(words)
+    if reduction.step_us == TIMELESS_US:
+        lost = [words for words in lost if not words.startswith("times")] + ["times are left out"]
     kinds = _kind(sample)
     without = frozenset(
         kind for kind in np.unique(kinds).tolist() if form.cannot_hold(reduction.of(sample[kinds == kind]))

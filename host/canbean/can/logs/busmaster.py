@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from canbean.can.frames import ERR, FD, RTR
-from canbean.can.logs import fields, words
+from canbean.can.logs import channels, fields, words
+from canbean.can.logs.columns import Columns, hexadecimal, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from numpy.typing import NDArray
 
     from canbean.can.frames import Frames
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from canbean.can.logs.tables import Tables
 
 NAME = "BusMaster log"
-ENDINGS: tuple[str, ...] = ()
+ENDINGS = (".busmaster.log",)
 REASONS = (
     "",
     "not `h:m:s:ms Rx channel id type length bytes`",
@@ -37,7 +40,11 @@ REASONS = (
     "not as many bytes as the length, or not in the number base of the header",
 )
 LOOKS = re.compile(rb"^[ \t]*\*\*\*\s*(BUSMASTER|PROTOCOL CAN|<Time><Tx/Rx><Channel>)", re.MULTILINE)
-DAY_US = 86_400_000_000
+DAY_US, HOUR_US = 86_400_000_000, 3_600_000_000
+HEADER = (
+    b"***BUSMASTER Ver 3.2.2***\n***PROTOCOL CAN***\n***[START LOGGING SESSION]***\n***HEX***\n***ABSOLUTE MODE***\n"
+    b"***<Time><Tx/Rx><Channel><CAN ID><Type><DLC><DataBytes>***\n"
+)
 CLOCKS = ("day", "start", "step")
 MODES = {b"HEX": ("base", 16), b"DEC": ("base", 10), b"SYSTEM MODE": ("mode", "day")}
 MODES |= {b"ABSOLUTE MODE": ("mode", "start"), b"RELATIVE MODE": ("mode", "step")}
@@ -172,3 +179,50 @@ def _clock(t_us: NDArray[np.int64], mode: NDArray[np.int64], state: State) -> ND
             t_us[rows] = state.last_us + np.cumsum(t_us[rows])
         state.last_us = int(t_us[rows[-1]])
     return t_us
+
+
+def cannot_hold(frames: Frames) -> list[str]:
+    """What of the frames this format has no place for."""
+    fd, remote, error = (frames.flags & bit != 0 for bit in (FD, RTR, ERR))
+    refused = {
+        "labels": frames.label != 0,
+        "remote requests of CAN FD": fd & remote,
+        "more than 8 bytes outside CAN FD": ~fd & (frames.dlc > 8),
+        "the ids and data of error frames": error
+        & ((frames.flags != ERR) | (frames.id > 0) | frames.ext | (frames.dlc > 0)),
+        "times before 0": frames.t_us < 0,
+        "times of 10,000 hours and more": frames.t_us >= 10_000 * HOUR_US,
+        "times finer than 100 us": frames.t_us % 100 != 0,
+    }
+    said = [what for what, mask in refused.items() if mask.any()]
+    return said + channels.not_counted(frames)
+
+
+def compose(parts: Iterable[Frames], _kinds: Frames, _name: str) -> Iterator[bytes]:
+    """The text of frames, times since the start, under the header that BusMaster writes."""
+    yield HEADER
+    yield from map(_text, parts)
+
+
+def _text(frames: Frames) -> bytes:
+    """The lines of some frames."""
+    fd, remote, error = (frames.flags & bit != 0 for bit in (FD, RTR, ERR))
+    out = Columns(len(frames))
+    for unit_us, wraps, digits in (
+        (HOUR_US, 10_000, 2),
+        (60_000_000, 60, 2),
+        (1_000_000, 60, 2),
+        (100, 10_000, 4),
+    ):
+        out.add(*whole(frames.t_us // unit_us % wraps, 4, at_least=digits)).constant(
+            b" " if unit_us == 100 else b":"
+        )
+    out.constant(b"Rx ").add(*whole(channels.counts(frames), 3)).constant(b" ERR", where=error)
+    out.constant(b" 0x", where=~error)
+    id_, meant = hexadecimal(frames.id.astype(np.int64), np.where(frames.ext, 8, 3))
+    out.add(id_, meant, where=~error)
+    out.constant(b" x", where=frames.ext).constant(b" s", where=~frames.ext & ~error)
+    out.constant(b"r", where=remote).constant(b"-fd", where=fd).constant(b" ", where=~error)
+    out.add(*whole(frames.dlc.astype(np.int64), 2), where=~error)
+    channels.spaced(out, frames.data, np.where(remote, 0, frames.dlc))
+    return out.constant(b"\n").bytes()

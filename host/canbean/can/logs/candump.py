@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from canbean.can.frames import ERR, FD, RTR, Frames
-from canbean.can.logs import fields, words
+from canbean.can.logs import channels, fields, words
 from canbean.can.logs.columns import Columns, hexadecimal, texts, whole
 from canbean.can.logs.lines import DIGIT, HASH, Lines
 
@@ -168,12 +168,7 @@ def cannot_hold(frames: Frames) -> list[str]:
         "error frames with an extended id": (frames.flags & ERR != 0) & frames.ext,
     }
     said = [what for what, mask in refused.items() if mask.any()]
-    said += [
-        f"a bus named {bus!r}"
-        for bus in frames.buses
-        if not bus or len(bus.encode()) > 32 or any(c.isspace() or c == "\0" for c in bus)
-    ]
-    return said
+    return said + channels.unspoken(frames)
 
 
 def compose(parts: Iterable[Frames], _kinds: Frames, _name: str) -> Iterator[bytes]:

@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from canbean.can.frames import DEFAULT_BUS, ERR, FD, RTR
-from canbean.can.logs import fields, words
+from canbean.can.logs import channels, fields, words
+from canbean.can.logs.columns import Columns, hexadecimal, texts, whole
 from canbean.can.logs.lines import NO_FRAME
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from numpy.typing import NDArray
 
     from canbean.can.frames import Frames
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     Read = tuple[NDArray[np.int64], NDArray[np.bool_]]
 
 NAME = "candump on screen"
-ENDINGS: tuple[str, ...] = ()
+ENDINGS = (".candump.txt",)
 REASONS = (
     "",
     "not `(time) bus id [length] bytes`, the time as in the other lines",
@@ -202,3 +205,37 @@ def _days(word: Words) -> Read:
         except ValueError:
             continue
     return days[codes], good & (days[codes] >= 0)
+
+
+def cannot_hold(frames: Frames) -> list[str]:
+    """What of the frames this format has no place for."""
+    fd = frames.flags & FD != 0
+    refused = {
+        "labels": frames.label != 0,
+        "times before 0": frames.t_us < 0,
+        "remote requests of CAN FD": frames.flags & (FD | RTR) == FD | RTR,
+        "more than 8 bytes outside CAN FD": (frames.dlc > 8) & ~fd,
+        "error frames with an extended id": (frames.flags & ERR != 0) & frames.ext,
+    }
+    said = [what for what, mask in refused.items() if mask.any()]
+    return said + channels.unspoken(frames)
+
+
+def compose(parts: Iterable[Frames], _kinds: Frames, _name: str) -> Iterator[bytes]:
+    """The text of frames, as `candump -t a` prints it."""
+    return map(_text, parts)
+
+
+def _text(frames: Frames) -> bytes:
+    """The lines of some frames."""
+    fd, remote, error = (frames.flags & bit != 0 for bit in (FD, RTR, ERR))
+    raw = frames.id.astype(np.int64) | error.astype(np.int64) << 29
+    out = Columns(len(frames))
+    out.constant(b" (").add(*whole(frames.t_us // 1_000_000, 12, at_least=10))
+    out.constant(b".").add(*whole(frames.t_us % 1_000_000, 6, at_least=6)).constant(b")  ")
+    out.add(*texts(frames.bus, frames.buses)).constant(b"  ")
+    out.add(*hexadecimal(raw, np.where(frames.ext | error, 8, 3)))
+    out.constant(b"   [").constant(b"0", where=fd & (frames.dlc < 10))
+    out.add(*whole(frames.dlc.astype(np.int64), 2)).constant(b"]  ").constant(b"remote request", where=remote)
+    channels.spaced(out, frames.data, np.where(remote, 0, frames.dlc))
+    return out.constant(b"\n").bytes()

@@ -1,4 +1,4 @@
-"""Numbered channels of tools that count them from 1: channel 1 is the bus `can0`, as python-can has it."""
+"""Numbered channels. Where tools count them from 1, channel 1 is the bus `can0`, as python-can has it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from canbean.can.frames import DEFAULT_BUS
 from canbean.can.logs import fields, words
 from canbean.can.logs.columns import HEX
 
@@ -44,6 +45,39 @@ def numbers(frames: Frames) -> NDArray[np.int64]:
     """int64 (n,): the channel of each frame."""
     table = np.array([_number(bus) or 0 for bus in frames.buses], np.int64)
     return table[frames.bus]
+
+
+def not_counted(frames: Frames, most: int = MOST) -> list[str]:
+    """The buses, in words, that are not `can0` to `can<most>`: for tools that count from 0, or say the number as it is."""
+    names = [frames.buses[code] for code in np.unique(frames.bus)]
+    return [f"a bus named {name!r} (only can0 to can{most})" for name in names if counted(name) > most]
+
+
+def counted(bus: str) -> int:
+    """The number of a bus named `can<number>`, a large one where it has another name."""
+    match = BUS.fullmatch(bus)
+    return int(match[1]) if match else 1 << 20
+
+
+def counts(frames: Frames) -> NDArray[np.int64]:
+    """int64 (n,): the number of the bus of each frame; those of `not_counted` have none."""
+    return np.array([counted(bus) for bus in frames.buses] or [0], np.int64)[frames.bus]
+
+
+def unspoken(frames: Frames) -> list[str]:
+    """The buses, in words, whose names candump could not print as one word of at most 32 bytes."""
+    names = [frames.buses[code] for code in np.unique(frames.bus)]
+    return [
+        f"a bus named {name!r}"
+        for name in names
+        if not name or len(name.encode()) > 32 or any(c.isspace() or c == "\0" for c in name)
+    ]
+
+
+def unnamed(frames: Frames) -> list[str]:
+    """The buses, in words, that a format without buses does not bring back."""
+    names = [frames.buses[code] for code in np.unique(frames.bus)]
+    return [f"a bus named {name!r} (only {DEFAULT_BUS})" for name in names if name != DEFAULT_BUS]
 
 
 def spaced(out: Columns, data: Bytes, length: NDArray[np.integer]) -> None:

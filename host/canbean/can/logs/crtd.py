@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from canbean.can.logs import fields, words
+from canbean.can.logs import channels, fields, words
 from canbean.can.logs.columns import Columns, hexadecimal, whole
 from canbean.can.logs.lines import NO_FRAME
 
@@ -37,7 +37,6 @@ REASONS = (
 LOOKS = re.compile(
     rb"^[ \t]*\d+(\.\d*)?[ \t]+\d?([RT](11|29)[ \t]+[0-9A-Fa-f]{1,8}\b|C[A-Z]{2}[ \t])", re.MULTILINE
 )
-BUS_NAME = re.compile(r"can[0-9]")
 
 
 def looks(head: bytes) -> bool:
@@ -95,11 +94,7 @@ def cannot_hold(frames: Frames) -> list[str]:
         "times before 0": frames.t_us < 0,
     }
     said = [what for what, mask in refused.items() if mask.any()]
-    names = [frames.buses[code] for code in np.unique(frames.bus)]
-    return [
-        *said,
-        *(f"a bus named {name!r} (only can0 to can9)" for name in names if not BUS_NAME.fullmatch(name)),
-    ]
+    return said + channels.not_counted(frames, 9)
 
 
 def compose(parts: Iterable[Frames], kinds: Frames, _name: str) -> Iterator[bytes]:
@@ -111,8 +106,7 @@ def compose(parts: Iterable[Frames], kinds: Frames, _name: str) -> Iterator[byte
 
 def _text(frames: Frames) -> bytes:
     """The lines of some frames."""
-    numbers = np.array([int(name[3:]) if BUS_NAME.fullmatch(name) else 0 for name in frames.buses] or [0])
-    bus = numbers[frames.bus]
+    bus = channels.counts(frames)
     out = Columns(len(frames))
     out.add(*whole(frames.t_us // 1_000_000, 13)).constant(b".")
     out.add(*whole(frames.t_us % 1_000_000, 6, at_least=6)).constant(b" ")

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from canbean.can.logs import words
+from canbean.can.logs import channels, words
+from canbean.can.logs.columns import Columns, hexadecimal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from numpy.typing import NDArray
 
     from canbean.can.frames import Frames
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from canbean.can.logs.tables import Tables
 
 NAME = "Generic ID csv"
-ENDINGS: tuple[str, ...] = ()
+ENDINGS = (".genericid.csv",)
 REASONS = (
     "",
     "not `id,bytes`",
@@ -57,3 +60,30 @@ def parse(lines: Lines, tables: Tables, state: list[bool]) -> tuple[Frames, NDAr
     data, held = words.octets(row, 1, dlc)
     columns = words.Columns(t_us=np.zeros(len(rows), np.int64), id=id_, ext=id_ > 0x7FF, dlc=dlc, data=data)
     return words.frames(reason, rows, columns, {2: named, 3: held & (dlc <= 8)}, tables), reason
+
+
+def cannot_hold(frames: Frames) -> list[str]:
+    """What of the frames this format has no place for."""
+    refused = {
+        "labels": frames.label != 0,
+        "CAN FD, remote requests and error frames": frames.flags != 0,
+        "more than 8 bytes": frames.dlc > 8,
+        "29-bit ids up to 7FF": frames.ext & (frames.id <= 0x7FF),
+        "times": frames.t_us != 0,
+    }
+    said = [what for what, mask in refused.items() if mask.any()]
+    return said + channels.unnamed(frames)
+
+
+def compose(parts: Iterable[Frames], _kinds: Frames, _name: str) -> Iterator[bytes]:
+    """The text of frames, under the header."""
+    yield b"ID,Data Bytes\n"
+    yield from map(_text, parts)
+
+
+def _text(frames: Frames) -> bytes:
+    """The lines of some frames."""
+    out = Columns(len(frames))
+    out.add(*hexadecimal(frames.id.astype(np.int64), 8)).constant(b",")
+    channels.spaced(out, frames.data, frames.dlc)
+    return out.constant(b"\n").bytes()

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from canbean.can.logs import fields, words
+from canbean.can.logs import channels, fields, words
+from canbean.can.logs.columns import Columns, hexadecimal, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from numpy.typing import NDArray
 
     from canbean.can.frames import Frames
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from canbean.can.logs.tables import Tables
 
 NAME = "HCRL csv"
-ENDINGS: tuple[str, ...] = ()
+ENDINGS = (".hcrl.csv",)
 REASONS = (
     "",
     "not `seconds,id,length,bytes,R or T`",
@@ -77,3 +80,35 @@ def parse(lines: Lines, tables: Tables, state: list[bool]) -> tuple[Frames, NDAr
         label=(injected.astype(np.int64), ["", INJECTED]),
     )
     return words.frames(reason, rows, columns, checks, tables), reason
+
+
+def cannot_hold(frames: Frames) -> list[str]:
+    """What of the frames this format has no place for."""
+    known = [code for code, name in enumerate(frames.labels) if name in {"", INJECTED}]
+    refused = {
+        f"labels beside {INJECTED!r}": ~np.isin(frames.label, known),
+        "CAN FD, remote requests and error frames": frames.flags != 0,
+        "more than 8 bytes": frames.dlc > 8,
+        "29-bit ids up to 7FF": frames.ext & (frames.id <= 0x7FF),
+        "times before 0": frames.t_us < 0,
+    }
+    said = [what for what, mask in refused.items() if mask.any()]
+    return said + channels.unnamed(frames)
+
+
+def compose(parts: Iterable[Frames], _kinds: Frames, _name: str) -> Iterator[bytes]:
+    """The text of frames, without a header, as HCRL gives it."""
+    return map(_text, parts)
+
+
+def _text(frames: Frames) -> bytes:
+    """The lines of some frames."""
+    out = Columns(len(frames))
+    out.add(*whole(frames.t_us // 1_000_000, 13)).constant(b".")
+    out.add(*whole(frames.t_us % 1_000_000, 6, at_least=6)).constant(b",")
+    out.add(*hexadecimal(frames.id.astype(np.int64), 4)).constant(b",")
+    out.add(*whole(frames.dlc.astype(np.int64), 1)).constant(b",")
+    for place in range(int(frames.dlc.max(initial=0))):
+        there = frames.dlc > place
+        out.octets(frames.data[:, place : place + 1], there.astype(np.uint8)).constant(b",", where=there)
+    return out.constant(b"T\n", where=frames.label != 0).constant(b"R\n", where=frames.label == 0).bytes()

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from canbean.can.frames import RTR
-from canbean.can.logs import fields, words
+from canbean.can.frames import ERR, FD, RTR
+from canbean.can.logs import channels, fields, words
+from canbean.can.logs.columns import Columns, hexadecimal, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from numpy.typing import NDArray
 
     from canbean.can.frames import Frames
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from canbean.can.logs.tables import Tables
 
 NAME = "HCRL text"
-ENDINGS: tuple[str, ...] = ()
+ENDINGS = (".hcrl.txt",)
 REASONS = (
     "",
     "not `Timestamp: seconds ID: id 000 DLC: length bytes`",
@@ -64,3 +67,34 @@ def parse(lines: Lines, tables: Tables, _state: None = None) -> tuple[Frames, ND
     checks = {2: timed, 3: named, 4: sized, 5: held & (remote | (row.count == 7 + dlc))}
     columns = words.Columns(t_us=t_us, id=id_, ext=id_ > 0x7FF, dlc=dlc, data=data, flags=RTR * remote)
     return words.frames(reason, rows, columns, checks, tables), reason
+
+
+def cannot_hold(frames: Frames) -> list[str]:
+    """What of the frames this format has no place for."""
+    refused = {
+        "labels": frames.label != 0,
+        "CAN FD and error frames": frames.flags & (FD | ERR) != 0,
+        "more than 8 bytes": frames.dlc > 8,
+        "29-bit ids up to 7FF": frames.ext & (frames.id <= 0x7FF),
+        "times before 0": frames.t_us < 0,
+    }
+    said = [what for what, mask in refused.items() if mask.any()]
+    return said + channels.unnamed(frames)
+
+
+def compose(parts: Iterable[Frames], _kinds: Frames, _name: str) -> Iterator[bytes]:
+    """The text of frames."""
+    return map(_text, parts)
+
+
+def _text(frames: Frames) -> bytes:
+    """The lines of some frames."""
+    remote = frames.flags & RTR != 0
+    out = Columns(len(frames))
+    out.constant(b"Timestamp: ").add(*whole(frames.t_us // 1_000_000, 13, at_least=10)).constant(b".")
+    out.add(*whole(frames.t_us % 1_000_000, 6, at_least=6)).constant(b"        ID: ")
+    out.add(*hexadecimal(frames.id.astype(np.int64), 4)).constant(b"    ")
+    out.constant(b"100", where=remote).constant(b"000", where=~remote).constant(b"    DLC: ")
+    out.add(*whole(frames.dlc.astype(np.int64), 1)).constant(b"   ")
+    channels.spaced(out, frames.data, np.where(remote, 0, frames.dlc))
+    return out.constant(b"\n").bytes()

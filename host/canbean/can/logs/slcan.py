@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from canbean.can.frames import FD, RTR
-from canbean.can.logs import fields, words
+from canbean.can.frames import ERR, FD, RTR
+from canbean.can.logs import channels, fields, words
+from canbean.can.logs.columns import Columns, hexadecimal, whole
 from canbean.can.logs.lines import DIGIT, NO_FRAME
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from numpy.typing import NDArray
 
     from canbean.can.frames import Frames
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from canbean.can.logs.tables import Tables
 
 NAME = "slcan text"
-ENDINGS: tuple[str, ...] = ()
+ENDINGS = (".slcan",)
 REASONS = (
     "",
     "not a slcan command, with or without a time in front",
@@ -35,7 +38,7 @@ REASONS = (
     "the length is not a hexadecimal digit from 0 to 8 (CAN FD: F)",
     "not as many hexadecimal digits as the length, with or without 4 of a time",
 )
-FRAME = rb"(t[0-7][0-9A-Fa-f]{2}[0-8]|T[01][0-9A-Fa-f]{7}[0-8]|[dDbB][0-9A-Fa-f]{4})([0-9A-Fa-f]{2})*|(r[0-7][0-9A-Fa-f]{2}|R[01][0-9A-Fa-f]{7})[0-8]([0-9A-Fa-f]{4})?"
+FRAME = rb"(t[0-7][0-9A-Fa-f]{2}[0-8]|T[01][0-9A-Fa-f]{7}[0-8]|[db][0-7][0-9A-Fa-f]{3}|[DB][01][0-9A-Fa-f]{8})([0-9A-Fa-f]{2})*|(r[0-7][0-9A-Fa-f]{2}|R[01][0-9A-Fa-f]{7})[0-8]([0-9A-Fa-f]{4})?"
 LOOKS = re.compile(rb"^[ \t]*([\[(]?\d+(\.\d+)?[\])]?[ \t]+)?(" + FRAME + rb")[ \t]*$", re.MULTILINE)
 COMMANDS = np.isin(np.arange(256), list(b"\x07CEFLMNOQSUVWXYZmsvz"))
 """First bytes of what is sent and answered besides frames."""
@@ -113,3 +116,37 @@ def parse(lines: Lines, tables: Tables, state: State) -> tuple[Frames, NDArray[n
     own = np.flatnonzero((stamped & ~timed_by_host)[ok])
     frames.t_us[own] = state.clock.unrolled(frames.t_us[own])
     return frames, reason
+
+
+def cannot_hold(frames: Frames) -> list[str]:
+    """What of the frames this format has no place for."""
+    fd = frames.flags & FD != 0
+    refused = {
+        "labels": frames.label != 0,
+        "error frames": frames.flags & ERR != 0,
+        "remote requests of CAN FD": fd & (frames.flags & RTR != 0),
+        "more than 8 bytes outside CAN FD": ~fd & (frames.dlc > 8),
+        "lengths that CAN FD does not have": fd & ~np.isin(frames.dlc, FD_LENGTH),
+        "times before 0": frames.t_us < 0,
+    }
+    said = [what for what, mask in refused.items() if mask.any()]
+    return said + channels.unnamed(frames)
+
+
+def compose(parts: Iterable[Frames], _kinds: Frames, _name: str) -> Iterator[bytes]:
+    """The text of frames, the host's time in front of each."""
+    return map(_text, parts)
+
+
+def _text(frames: Frames) -> bytes:
+    """The lines of some frames."""
+    fd, remote = frames.flags & FD != 0, frames.flags & RTR != 0
+    letters = np.frombuffer(b"tTrRdD", np.uint8)[np.where(fd, 4, np.where(remote, 2, 0)) + frames.ext]
+    out = Columns(len(frames))
+    out.add(*whole(frames.t_us // 1_000_000, 13)).constant(b".")
+    out.add(*whole(frames.t_us % 1_000_000, 6, at_least=6)).constant(b" ")
+    out.add(letters[:, None], np.ones((len(frames), 1), bool))
+    out.add(*hexadecimal(frames.id.astype(np.int64), np.where(frames.ext, 8, 3)))
+    out.add(*hexadecimal(np.searchsorted(FD_LENGTH, frames.dlc), 1))
+    out.octets(frames.data, np.where(remote, 0, frames.dlc))
+    return out.constant(b"\n").bytes()
