@@ -198,3 +198,10 @@ def test_most_lines_go_the_quick_way():
     lines, _ = split(text, 10)
     assert candump._usual(lines, Tables())[1].sum() == 81
     assert len(candump.parse(lines, Tables(), None)[0]) == 81
+
+
+def test_a_last_line_much_shorter_than_the_first_is_counted(tmp_path):
+    bus = "x" * 32
+    text = f"(999999999999.000000) {bus} 18FEF100#00\n(1.000000) {bus} 123##1{'AB' * 64}\n9\n"
+    log = logs.read(put(tmp_path, text.encode()))
+    assert (len(log.frames), log.skipped) == (2, 1)

@@ -149,7 +149,7 @@ def test_ten_thousand_mutations_are_frames_or_are_counted(module):
 @pytest.mark.parametrize("module", list(SAMPLES), ids=lambda m: m.__name__.rpartition(".")[2])
 def test_a_file_cut_at_any_byte_is_an_error_or_a_log(module, tmp_path):
     header, good = SAMPLES[module]
-    text = (header + "\n".join(good * 2) + "\n").encode()
+    text = (header + "\n".join([*good, good[0]]) + "\n").encode()
     path = tmp_path / "cut"
     for at in range(len(text)):
         path.write_bytes(text[:at])

@@ -82,6 +82,8 @@ def recode(
         mapping[code] = table.setdefault(name, len(table))
     if len(table) > limit:
         raise UsageError(f"more than {limit} different {what}")
+    if len(names) == 1:
+        return np.full(len(codes), mapping[0])
     coded: NDArray[np.int64] = mapping[codes]
     return coded
 

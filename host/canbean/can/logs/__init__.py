@@ -24,13 +24,13 @@ from canbean.errors import LogError, UsageError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
     from canbean.can.logs.formats import BinaryFormat, TextFormat
 
-__all__ = ["Log", "Reader", "Report", "chunks", "formats", "read", "write", "write_parts"]
+__all__ = ["Log", "Reader", "Report", "chunks", "formats", "read", "within", "write", "write_parts"]
 
 
 @dataclass
@@ -237,6 +237,15 @@ def chunks(
     yield from Reader(path, accept_cut=accept_cut, strict=strict).chunks(rows)
 
 
+def within(parts: Iterable[Frames], from_s: float | None, to_s: float | None) -> Iterator[Frames]:
+    """Of the chunks of a log the frames from `from_s` (inclusive) to `to_s` (exclusive) seconds after its first frame."""
+    first_us = None
+    for frames in parts:
+        first_us = int(frames.t_us[0]) if first_us is None else first_us
+        inside = window(frames.t_us, first_us, from_s, to_s)
+        yield frames if inside.all() else frames[inside]
+
+
 def read(
     path: str | os.PathLike[str],
     *,
@@ -257,12 +266,7 @@ def read(
             message names file and line.
     """
     reader = Reader(path, accept_cut=accept_cut, strict=strict)
-    parts = []
-    first_us = None
-    for frames in reader.chunks(rows):
-        first_us = int(frames.t_us[0]) if first_us is None else first_us
-        inside = window(frames.t_us, first_us, from_s, to_s)
-        parts.append(frames if inside.all() else frames[inside])
+    parts = list(within(reader.chunks(rows), from_s, to_s))
     return Log(
         Frames.concat(parts), reader.skipped, reader.problems, reader.format, reader.passed, reader.notes
     )

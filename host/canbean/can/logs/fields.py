@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Places = NDArray[np.int64]
     Mask = NDArray[np.bool_]
 
-DOT, MINUS = ord("."), ord("-")
+DOT, MINUS, ZERO = ord("."), ord("-"), np.uint8(ord("0"))
 POWERS = 10 ** np.arange(10)
 
 
@@ -53,18 +53,27 @@ def number(text: Bytes, start: Places, end: Places, base: int, widest: int) -> t
     return (value * good).view(np.int64), good
 
 
+def digits(text: Bytes, start: Places, end: Places, widest: int) -> tuple[Places, Mask]:
+    """As `number` in decimal, in less time where all of them have one digit, as lengths of classic frames do."""
+    if len(start) and (end - start == 1).all():
+        value = text[start] ^ ZERO
+        good: Mask = value <= 9
+        return (value * good).astype(np.int64), good
+    return number(text, start, end, 10, widest)
+
+
 def _last(length: Places) -> NDArray[np.uint64]:
     """Masks of the last `length` characters of a word."""
     if len(length) and (length == length[0]).all():
-        return lanes.LAST[np.clip(length[:1], 0, 8)]
-    return lanes.LAST[np.clip(length, 0, 8)]
+        length = length[:1]
+    return lanes.LAST[np.minimum(np.maximum(length, 0), 8)]
 
 
 def _first(length: Places) -> NDArray[np.uint64]:
     """Masks of the first `length` characters of a word."""
     if len(length) and (length == length[0]).all():
-        return lanes.FIRST[np.clip(length[:1], 0, 8)]
-    return lanes.FIRST[np.clip(length, 0, 8)]
+        length = length[:1]
+    return lanes.FIRST[np.minimum(np.maximum(length, 0), 8)]
 
 
 def microseconds(text: Bytes, start: Places, end: Places, point: int = DOT) -> tuple[Places, Mask]:
@@ -107,13 +116,13 @@ def octets(text: Bytes, start: Places, end: Places) -> tuple[Bytes, Places, Mask
     good: Mask = (length >= 0) & (length % 2 == 0) & (length <= 128)
     longest = int(length[good].max(initial=0))
     count = 2 if longest <= 16 else 16
-    data = np.empty((len(start), count), "<u4")
-    bad = np.zeros(len(start), np.uint64)
-    for k, word in enumerate(lanes.load(text, start, count)):
-        value, worse = lanes.octets(lanes.filled(word, _first(length - 8 * k)))
-        data[:, k] = value
-        bad |= worse
-    good &= bad == 0
+    left = length[:, None] - 8 * np.arange(count)
+    keep = lanes.FIRST[np.minimum(np.maximum(left, 0), 8)]
+    value, bad = lanes.octets(lanes.filled(lanes.cells(text, start, count), keep))
+    data = value.astype("<u4")
+    for k in range(1, count):
+        bad[:, 0] |= bad[:, k]
+    good &= bad[:, 0] == 0
     if not good.all():
         data[~good] = 0
     return data.view(np.uint8).reshape(len(start), 4 * count), np.where(good, length // 2, 0), good
@@ -127,6 +136,8 @@ def names(text: Bytes, start: Places, end: Places, widest: int) -> tuple[NDArray
     length = end - start
     good = length <= widest
     n = len(start)
+    if n and not length.any():
+        return np.zeros(n, np.int64), [""], good
     width = int(min(max(length.max(initial=1), 1), widest))
     count = -(-width // 8)
     cells = np.empty((n, count), "<u8")
@@ -150,4 +161,4 @@ def names(text: Bytes, start: Places, end: Places, widest: int) -> tuple[NDArray
     return codes, [unique[i].decode("utf-8", "backslashreplace") for i in order], good
 
 
-assert PAD >= 128
+assert PAD >= 65 + 128  # the longest way to the data of a frame, and the longest data

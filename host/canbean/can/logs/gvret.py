@@ -144,12 +144,14 @@ def _regular(lines: Lines, state: State) -> tuple[NDArray[np.int64], words.Colum
         comma[off] = start[off] + width
     t, good = fields.number(text, start, comma, 10, 15)
     good &= (state.unit_us > 0) & (t < (1 << 53) // max(state.unit_us, 1))
-    id_, named = fields.number(text, comma + 1, comma + 9, 16, 8)
-    after = comma + 9
-    (word,) = lanes.load(text, after)
+    digits, word = lanes.load(text, comma + 1, 2)
+    value, bad = lanes.whole(digits, 16)
+    id_ = value.view(np.int64)
     short = word & lanes.FIRST[7] == FALSE
     ext = word & lanes.FIRST[6] == TRUE
-    good &= named & (short | ext) & (id_ <= np.where(ext, 0x1FFFFFFF, 0x7FF))
+    good &= bad == 0
+    good &= (short & (id_ <= 0x7FF)) | (ext & (id_ <= 0x1FFFFFFF))
+    after = comma + 9
     after = after + 7 - ext
     (word,) = lanes.load(text, after)
     if state.bus == 4:

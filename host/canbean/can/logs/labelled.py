@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from canbean.can.frames import DEFAULT_BUS, ERR, FD, RTR, Frames, recode
-from canbean.can.logs import fields
+from canbean.can.frames import DEFAULT_BUS, ERR, FD, RTR, Frames
+from canbean.can.logs import fields, words
 from canbean.can.logs.columns import Columns, hexadecimal, texts, whole
 from canbean.can.logs.lines import NEWLINE, split
 
@@ -86,68 +86,53 @@ def _rows(lines: Lines, tables: Tables, columns: tuple[str, ...]) -> tuple[Frame
     reason = np.ones(n, np.int8)
     if not n:
         return Frames.empty(), reason
-    low, high = int(lines.start[0]), int(lines.end[-1])
-    commas = np.flatnonzero(text[low:high] == COMMA) + low
-    first = np.searchsorted(commas, lines.start)
-    rows = np.flatnonzero(np.searchsorted(commas, lines.end) - first == len(columns) - 1)
-    between = commas[first[rows, None] + np.arange(len(columns) - 1)]
-    starts = np.hstack([lines.start[rows, None], between + 1])
-    ends = np.hstack([between, lines.end[rows, None]])
-    at = {name: (starts[:, k], ends[:, k]) for k, name in enumerate(columns)}
+    rows, starts, ends = _fields(lines, len(columns))
+    at = dict(zip(columns, zip(starts, ends, strict=True), strict=True))
 
     t_us, timed = fields.microseconds(text, *at["t"])
     id_, named = fields.number(text, *at["id"], 16, 8)
-    ext, told = fields.number(text, *at["ext"], 10, 1)
-    dlc, sized = fields.number(text, *at["dlc"], 10, 2)
+    ext, told = fields.digits(text, *at["ext"], 1)
+    dlc, sized = fields.digits(text, *at["dlc"], 2)
     data, held, paired = fields.octets(text, *at["data"])
     flags, flagged = _flags(text, at.get("flags"), len(rows))
+    longest = np.where(flags & FD != 0, 64, 8) if flags.any() else 8
+    fitting = held == dlc
+    if not fitting.all():
+        fitting |= (flags & RTR != 0) & (held == 0)
+    label, labels, short = fields.names(text, *at["label"], 64)
+    bus: tuple[NDArray[np.int64], list[str]] | None = None
+    if "bus" in at:
+        codes, buses, plain = fields.names(text, *at["bus"], 64)
+        bus, short = (codes, [name or DEFAULT_BUS for name in buses]), short & plain
     checks = {
         2: timed,
         3: named & (id_ <= np.where(ext == 1, 0x1FFFFFFF, 0x7FF)),
         4: told & (ext <= 1),
-        5: sized & (dlc <= np.where(flags & FD != 0, 64, 8)),
+        5: sized & (dlc <= longest),
         6: paired,
-        7: (held == dlc) | ((flags & RTR != 0) & (held == 0)),
-        8: np.ones(len(rows), bool),
+        7: fitting,
+        8: short,
         9: flagged,
     }
-    named_codes = {}
-    for name in ("label", "bus"):
-        if name in at:
-            codes, names, short = fields.names(text, *at[name], 64)
-            named_codes[name] = codes, names
-            checks[8] &= short
-    reason[rows] = 0
-    for code in sorted(checks, reverse=True):
-        reason[rows[~checks[code]]] = code
-
-    ok = reason[rows] == 0
-    label, labels = _codes(*named_codes["label"], ok)
-    bus, buses = _codes(*named_codes.get("bus", (np.zeros(len(rows), np.int64), [""])), ok)
-    buses = [name or DEFAULT_BUS for name in buses]
-    frames = Frames(
-        t_us=t_us[ok],
-        id=id_[ok].astype(np.uint32),
-        ext=ext[ok] == 1,
-        flags=flags[ok],
-        dlc=dlc[ok].astype(np.uint8),
-        data=data[ok],
-        label=recode(label, labels, tables.labels, 32767, "labels").astype(np.int16),
-        bus=recode(bus, buses, tables.buses, 256, "buses").astype(np.uint8),
-        buses=tuple(tables.buses),
-        labels=tuple(tables.labels),
-    )
-    return frames, reason
+    found = words.Columns(t_us, id_, ext == 1, dlc, data, flags, bus, (label, labels))
+    return words.frames(reason, rows, found, checks, tables), reason
 
 
-def _codes(
-    codes: NDArray[np.int64], names: list[str], ok: NDArray[np.bool_]
-) -> tuple[NDArray[np.int64], list[str]]:
-    """Codes and names of the rows that are kept: a name of other rows alone is left out."""
-    used = np.flatnonzero(np.bincount(codes[ok], minlength=len(names)))
-    anew = np.zeros(max(len(names), 1), np.int64)
-    anew[used] = np.arange(len(used))
-    return anew[codes[ok]], [names[code] for code in used]
+def _fields(
+    lines: Lines, count: int
+) -> tuple[NDArray[np.int64], list[NDArray[np.int64]], list[NDArray[np.int64]]]:
+    """The lines that have so many fields, and for each field where it starts and where it ends in them."""
+    low, high = int(lines.start[0]), int(lines.end[-1])
+    commas = np.flatnonzero(lines.text[low:high] == COMMA) + low
+    rows, start, end = np.arange(len(lines)), lines.start, lines.end
+    between = commas.reshape(-1, count - 1) if len(commas) == len(lines) * (count - 1) else None
+    if between is None or not ((between[:, 0] >= start) & (between[:, -1] < end)).all():
+        first = np.searchsorted(commas, start)
+        rows = np.flatnonzero(np.searchsorted(commas, end) - first == count - 1)
+        between = commas[first[rows, None] + np.arange(count - 1)]
+        start, end = start[rows], end[rows]
+    marks = [np.ascontiguousarray(between[:, k]) for k in range(count - 1)]
+    return rows, [start, *(mark + 1 for mark in marks)], [*marks, end]
 
 
 def _flags(

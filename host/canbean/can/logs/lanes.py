@@ -37,12 +37,17 @@ _4, _5, _6, _8, _16, _32 = (np.uint64(bits) for bits in (4, 5, 6, 8, 16, 32))
 _7, _9, _10, _100, _10000 = (np.uint64(factor) for factor in (7, 9, 10, 100, 10_000))
 
 
-def load(text: Bytes, start: Places, count: int = 1) -> list[Words]:
-    """`count` words of each row: the 8 characters from `start` on, the 8 after them, and so on."""
+def cells(text: Bytes, start: Places, count: int = 1) -> Words:
+    """uint64 (n, count): the 8 characters of each row from `start` on, the 8 after them, and so on."""
     width = 8 * count
     rolling = np.ndarray((max(len(text) - width + 1, 0),), f"V{width}", text, strides=(1,))
-    cells = rolling[start].view("<u8").reshape(len(start), count)
-    return [np.ascontiguousarray(cells[:, k]) for k in range(count)]
+    return rolling[start].view("<u8").reshape(len(start), count)
+
+
+def load(text: Bytes, start: Places, count: int = 1) -> list[Words]:
+    """The columns of `cells`."""
+    words = cells(text, start, count)
+    return [np.ascontiguousarray(words[:, k]) for k in range(count)]
 
 
 def filled(word: Words, keep: Words) -> Words:

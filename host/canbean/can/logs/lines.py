@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-PAD = 160
+PAD = 256
 READ = 1 << 19
 """Bytes of text a block holds, about."""
 LONGEST = 1 << 20

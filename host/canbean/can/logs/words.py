@@ -23,18 +23,26 @@ if TYPE_CHECKING:
 
 ZERO, POINT = ord("0"), ord(".")
 PAIR = np.uint64(0xFFFF)
-PAIRS = {
-    first: lanes.FIRST[np.clip(2 * (np.arange(9) - first), 0, 6 if first < 6 else 4)] for first in (0, 3, 6)
-}
-"""Masks of the digits of up to three pairs from the first, third or sixth on, by how many pairs there are in all."""
-SEPARATORS = {
-    first: np.array([0, 0xFF0000, 0xFF0000FF0000], np.uint64)[np.clip(np.arange(9) - first - 1, 0, 2)]
-    for first in (0, 3, 6)
-}
-"""Masks of the separators between those pairs."""
+PAIRS = [lanes.FIRST[np.clip(2 * np.arange(9) - first, 0, 8)] for first in (0, 8)]
+"""Masks of the digits of the first and of the last four bytes, by how many bytes there are."""
+SEPARATORS = [
+    np.array(
+        [
+            sum(
+                255 << 8 * (place - first)
+                for place in range(2, 3 * count - 1, 3)
+                if first <= place < first + 8
+            )
+            for count in range(9)
+        ],
+        np.uint64,
+    )
+    for first in (0, 8, 16)
+]
+"""Masks of what stands between bytes of two digits, in each of the three words they fill, by how many bytes there are."""
 ANY_BYTE = np.uint64(0x0101010101010101)
-BETWEEN = np.uint64(0x0000FF0000FF0000)
-"""The separators in a word of three pairs of digits."""
+LOW_BYTE, LOW_THIRD = np.uint64(0xFF), np.uint64(0xFF0000)
+_8, _16, _24, _32, _40, _48 = (np.uint64(bits) for bits in (8, 16, 24, 32, 40, 48))
 NO_BUS: tuple[Places, list[str]] = (np.zeros(0, np.int64), [])
 SHORT = 8
 """Bytes of a classic frame."""
@@ -211,30 +219,34 @@ def octets(words: Words, which: int, count: Places, *, base: int = 16) -> tuple[
 def spaced(text: Bytes, start: Places, count: Places, separator: int = 0) -> tuple[Bytes, Mask]:
     """Up to eight bytes written as two digits and a separator each, zeros after `count`, and which could be read.
 
-    The separator is checked where it is given.
+    The separators between the bytes are checked where one is given.
     """
     count = np.clip(count, 0, SHORT)
-    data = np.zeros(len(start), np.uint64)
+    words = lanes.load(text, start, 3)
+    digits = _pairs(*words)
+    data = np.empty((len(start), 2), "<u4")
     bad = np.zeros(len(start), np.uint64)
-    for first in (0, 3, 6):
-        (word,) = lanes.load(text, start + 3 * first)
-        # Three pairs of digits and two separators: the pairs are moved together.
-        if separator:
-            bad |= (word ^ ANY_BYTE * np.uint64(separator)) & SEPARATORS[first][count]
-        digits = word & PAIR | word >> np.uint64(8) & PAIR << np.uint64(16)
-        digits |= word >> np.uint64(16) & PAIR << np.uint64(32)
-        value, worse = lanes.octets(lanes.filled(digits, PAIRS[first][count]))
-        data |= value << np.uint64(8 * first)
+    for half in (0, 1):
+        data[:, half], worse = lanes.octets(lanes.filled(digits[half], PAIRS[half][count]))
         bad |= worse
-        if separator is not None:
-            between = lanes.FIRST[np.clip(3 * (count - first) - 1, 0, 8)] & BETWEEN
-            bad |= (word ^ np.uint64(separator * 0x0101010101010101)) & between
-            if first:
-                bad |= (text[start + 3 * first - 1] != separator) & (count > first)
     if separator:
-        for place in (3, 6):
-            bad |= ((text[start + 3 * place - 1] != separator) & (count > place)).astype(np.uint64)
-    return data.astype("<u8", copy=False).view(np.uint8).reshape(len(start), SHORT), bad == 0
+        for word, between in zip(words, SEPARATORS, strict=True):
+            bad |= (word ^ ANY_BYTE * np.uint64(separator)) & between[count]
+    return data.view(np.uint8), bad == 0
+
+
+def _pairs(first: lanes.Words, second: lanes.Words, third: lanes.Words) -> tuple[lanes.Words, lanes.Words]:
+    """The digits of eight bytes, four in a word, out of 24 characters where each has a separator behind it."""
+    low = first & PAIR
+    low |= first >> _8 & PAIR << _16
+    low |= first >> _16 & PAIR << _32
+    low |= second << _40 & PAIR << _48
+    high = second >> _32 & PAIR
+    high |= second >> _40 & LOW_THIRD
+    high |= (third & LOW_BYTE) << _24
+    high |= third << _16 & PAIR << _32
+    high |= third << _8 & PAIR << _48
+    return low, high
 
 
 @dataclass
@@ -295,7 +307,8 @@ def frames(
     """
     reason[rows] = 0
     for code in sorted(checks, reverse=True):
-        reason[rows[~checks[code]]] = code
+        if not checks[code].all():
+            reason[rows[~checks[code]]] = code
     ok = reason[rows] == 0
     whole = bool(ok.all())
     n = len(rows) if whole else int(ok.sum())
@@ -324,9 +337,12 @@ def frames(
 
 
 def numbered_buses(numbers: Places) -> tuple[Places, list[str]]:
-    """Codes and names (`can0`, `can1`) of buses that are written as numbers from 0 to 255."""
-    used = np.flatnonzero(np.bincount(numbers, minlength=256))
-    code = np.zeros(256, np.int64)
+    """Codes and names (`can0`, `can1`) of buses that are written as numbers from 0 on, none of them large."""
+    if len(numbers) and (numbers == numbers[0]).all():
+        return np.zeros(len(numbers), np.int64), [f"can{numbers[0]}"]
+    counts = np.bincount(numbers)
+    used = np.flatnonzero(counts)
+    code = np.zeros(len(counts), np.int64)
     code[used] = np.arange(len(used))
     return code[numbers], [f"can{number}" for number in used]
 
@@ -335,6 +351,8 @@ def _codes(coded: tuple[Places, list[str]], ok: Mask) -> tuple[Places, list[str]
     """Codes and names of the rows that are kept: a name of other rows alone is left out."""
     codes, names = coded
     kept = codes if ok.all() else codes[ok]
+    if len(names) == 1 and len(kept):
+        return kept, names
     used = np.flatnonzero(np.bincount(kept, minlength=len(names)))
     anew = np.zeros(max(len(names), 1), np.int64)
     anew[used] = np.arange(len(used))
