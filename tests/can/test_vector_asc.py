@@ -122,8 +122,8 @@ def test_events_are_passed_over_and_junk_is_counted(tmp_path):
     events = b"1.0 CAN 1 Status:chip status error active\n1.1 1 Statistic: D 0\n1.2 1 123 TxRq d 1 00\n"
     junk = b"hello\n1.0 1 123 Rx d 2 AA\n1.0 1 800 Rx d 0\n1.0 0 123 Rx d 0\n1.0 1 123 Rx q 0\n1.0 1 123 Rx d 2 AA G0\n"
     log = logs.read(put(tmp_path, HEAD + FRAME + events + junk + FRAME))
-    assert "3 lines of events or statistics, without a frame" in info.warnings(log)
-    assert asc.UTC_NOTE in info.warnings(log)
+    assert "3 lines of events or statistics, without a frame" in info.info(log)["warnings"]
+    assert asc.UTC_NOTE in info.info(log)["warnings"]
     assert (len(log.frames), log.passed, log.skipped) == (2, 3, 6)
     said = [problem.split(": ", 3)[2] for problem in log.problems]
     assert said == [asc.REASONS[code] for code in (1, 5, 3, 2, 4)]

@@ -3,9 +3,11 @@
 import gzip
 import json
 
+import numpy as np
 import pytest
 
 from canbean.can import logs, simulate
+from canbean.can.frames import Frames
 from canbean_run import canbean, failed
 
 
@@ -70,6 +72,22 @@ def test_from_and_to_count_from_the_first_frame(folder):
     rest = said("can", "info", folder / "other.csv", "--from", "20")["frames"]
     assert 0 < first < whole
     assert first + rest == whole
+
+
+def test_info_of_one_bus_and_a_part(tmp_path):
+    n = 1000
+    which = np.arange(n) % 4 == 3
+    frames = Frames.of(
+        np.arange(n) * 1001, np.arange(n) % 5, np.zeros((n, 8)), bus=which, buses=("can0", "can1")
+    )
+    logs.write(tmp_path / "two.log", frames)
+    told = said("can", "info", tmp_path / "two.log", "--bus", "can1", "--from", "0.5", "--to", "0.75")
+    inside = frames.between(0.5, 0.75)
+    assert told["frames"] == int((inside.bus == 1).sum())
+    assert (told["buses"], told["bus_names"]) == (1, ["can1"])
+    assert said("can", "info", tmp_path / "two.log")["bus_names"] == ["can0", "can1"]
+    failed(canbean("can", "info", tmp_path / "two.log", "--bus", "can2"), "two.log: has no bus 'can2'")
+    failed(canbean("can", "info", tmp_path / "two.log", "--from", "9"), "two.log: holds no frames")
 
 
 def test_replay_on_host_and_on_the_virtual_board_write_the_same_alerts(folder, vm):

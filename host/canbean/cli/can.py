@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from canbean.can import attacks, dbc, events, info, logs, simulate
+from canbean.can import attacks, dbc, events, logs, simulate
 from canbean.can.frames import SIMULATED, parse_key
 from canbean.cli.alarms import run_on, write_alerts
 from canbean.cli.bus import Ids, LogBus, Loop, Yes, replay_onto
-from canbean.cli.logs import AcceptCut, AsJson, Bus, From, Strict, To, provenance, read
+from canbean.cli.logs import AcceptCut, AsJson, Bus, From, Strict, To, provenance, read, survey
 from canbean.cli.output import json_line, note, results, table
 from canbean.detect import condition, model, score, summary
 from canbean.detect.learn import learn as learn_bus
@@ -40,8 +40,8 @@ def info_(
     as_json: AsJson = False,
 ) -> None:
     """Frames, span, ids, buses, rates of a log, and what looks wrong."""
-    found = read(log, from_s, to_s, bus=bus, accept_cut=accept_cut, strict=strict)
-    said = {"log": str(log), "data": provenance(found.frames), **info.info(found)}
+    tally, reader = survey(log, from_s, to_s, bus=bus, accept_cut=accept_cut, strict=strict)
+    said = {"log": str(log), "data": provenance(tally), **tally.figures(reader)}
     if as_json:
         json_line(said)
         return
