@@ -270,6 +270,28 @@ def test_an_interface_that_is_not_installed_is_one_line(monkeypatch):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("said", "package"),
+    [
+        ("msgpack not installed", "msgpack"),
+        (
+            "Cannot import module can.interfaces.gs_usb for CAN interface 'gs_usb': No module named 'usb'",
+            "usb",
+        ),
+    ],
+)
+def test_a_missing_package_is_named(monkeypatch, said, package):
+    def missing(**_options):
+        raise can.CanInterfaceNotImplementedError(said)
+
+    monkeypatch.setattr(can, "Bus", missing)
+    with (
+        pytest.raises(UsageError, match=f"not installed: it needs the Python package {package} "),
+        player.opened(Address("udp_multicast", "239.74.163.2")),
+    ):
+        pass
+
+
 def test_datagrams_stay_on_this_computer(monkeypatch):
     asked = {}
 

@@ -13,6 +13,7 @@ from canbean.can import logs, player
 from canbean.can.frames import ERR, Frames
 from canbean.cli import bus
 from canbean.errors import LogError, UsageError
+from canbean_run import canbean, failed
 
 
 @pytest.fixture
@@ -135,3 +136,87 @@ def test_what_is_not_sent_as_it_stands_is_told(tmp_path, listener, capsys):
 def test_what_is_not_there(log, options, names):
     with pytest.raises(LogError, match=names):
         bus.replay_onto(log, "virtual:replay_test", **options)
+
+
+def replayed(log, *options, to="virtual:replay_test"):
+    return canbean("can", "replay", log, "--bus", to, *options)
+
+
+@pytest.mark.parametrize("speed", [(), ("--speed", "1"), ("--speed", "0.5"), ("--speed", "max")])
+def test_the_verb_sends_a_part_of_some_ids_in_order(log, listener, speed):
+    part = ("--from", "0.01", "--to", "0.015", "--id", "101", "--id", "0x103")
+    done = replayed(log, *part, *speed, "--json")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert (told["bus"], told["frames"], told["of"]) == ("virtual:replay_test", 25, 25)
+    assert (told["late_ms_p99"] is None) == ("max" in speed)
+    # The last of the frames is due 4.8 ms after the first, times the speed.
+    least = {(): 0.0048, ("--speed", "1"): 0.0048, ("--speed", "0.5"): 0.0096}.get(speed, 0)
+    assert told["seconds"] >= least
+    got = heard(listener)
+    frames = logs.read(log).frames
+    sent = frames[(frames.t_us >= 5_010_000) & (frames.t_us < 5_015_000) & (frames.id % 2 == 1)]
+    assert [message.arbitration_id for message in got] == sent.id.tolist()
+    assert [bytes(message.data) for message in got] == [data.tobytes() for data in sent.data]
+
+
+def test_the_verb_loops_until_ctrl_c_and_says_where(log, listener, monkeypatch):
+    count, send = iter(range(1000)), can.interfaces.virtual.VirtualBus.send
+
+    def interrupted(bus, message, timeout=None):
+        send(bus, message, timeout)
+        if next(count) == 320:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(can.interfaces.virtual.VirtualBus, "send", interrupted)
+    done = replayed(log, "--loop", "--speed", "max", "--json")
+    assert done.code == 130
+    told = json.loads(done.out)
+    assert (told["frames"], told["rounds"], told["stopped"], told["frame"]) == (321, 1, True, 122)
+    assert told["log_s"] == 5.0121
+    assert "stopped before frame 122 of 200, log time 5.012100 s" in done.err
+    assert "Traceback" not in done.err
+    assert len(heard(listener)) == 321
+
+
+def test_the_verb_asks_before_it_transmits_onto_a_real_bus(log, monkeypatch):
+    opened = []
+
+    class Bus:
+        def send(self, message, timeout=None):
+            opened.append(message)
+
+        def shutdown(self):
+            pass
+
+    monkeypatch.setattr(can, "Bus", lambda **_options: Bus())
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    failed(replayed(log, "--speed", "max", to="socketcan:can0"), "--yes agrees")
+    assert opened == []
+    done = replayed(log, "--speed", "max", "--yes", to="slcan:/dev/ttyUSB0@500000")
+    assert (done.code, len(opened)) == (0, 200)
+
+
+def test_the_verb_names_the_package_that_an_interface_needs(log, monkeypatch):
+    monkeypatch.setattr("can.interfaces.udp_multicast.utils.msgpack", None)
+    failed(replayed(log, to="udp_multicast:239.74.163.2"), "it needs the Python package msgpack")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--speed", "0"), "--speed '0'"),
+        (("--speed", "fast"), "--speed 'fast'"),
+        (("--from", "99"), "in.csv"),
+        (("--id", "7FF"), "7FF"),
+        (("--id", "xyz"), "'xyz'"),
+    ],
+)
+def test_the_verb_refuses_in_one_line(log, options, says):
+    failed(replayed(log, *options), says)
+
+
+def test_the_verb_needs_a_model_or_a_bus_and_mixes_no_options(log):
+    failed(canbean("can", "replay", log), "--bus virtual:test")
+    failed(canbean("can", "replay", log, "-m", "m.cbm", "--loop"), "--loop")
+    failed(replayed(log, to="tin:can0"), "'tin'")

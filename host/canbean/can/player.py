@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import re
 import time
@@ -29,7 +30,7 @@ KEPT = 1 << 16
 PACED = 64
 """The same on a schedule: making them must not take longer than the spin."""
 SPIN_NS = 200_000
-"""The last of the wait is spun, as a sleep ends late by about a tenth of a millisecond."""
+"""At most this much of a wait is spun: what is spun is taken from whoever else wants the processor, and paid for later."""
 TRANSMIT_S = 1.0
 """How long a full transmit queue of SocketCAN is waited for."""
 LOCAL = {"virtual": {}, "udp_multicast": {"hop_limit": 0}}
@@ -118,7 +119,7 @@ def opened(address: Address, *, fd: bool = False) -> Iterator[can.BusABC]:
     try:
         bus = can.Bus(channel=address.channel, interface=address.interface, ignore_config=True, **options)
     except (can.CanInterfaceNotImplementedError, ImportError) as error:
-        raise UsageError(f"bus {address}: this interface is not installed: {_first(error)}") from error
+        raise UsageError(f"bus {address}: this interface is not installed: {_missing(error)}") from error
     except (ValueError, TypeError, NotImplementedError) as error:
         raise UsageError(f"bus {address}: {_first(error)}") from error
     except Exception as error:  # drivers and their libraries raise what they like
@@ -132,6 +133,13 @@ def opened(address: Address, *, fd: bool = False) -> Iterator[can.BusABC]:
 def _first(error: BaseException) -> str:
     """The first line of a library's message."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def _missing(error: BaseException) -> str:
+    """What an interface lacks, as its library says it; the Python package by name where one is missing."""
+    said = _first(error)
+    found = re.search(r"No module named '([^']+)'|^(\S+) not installed", said)
+    return f"it needs the Python package {found[1] or found[2]} ({said})" if found else said
 
 
 def sender(bus: can.BusABC, address: Address) -> Callable[[can.Message], None]:
@@ -231,7 +239,7 @@ def play(
     """Send frames (as of `sendable`) when they are due; an interrupt (ctrl-C) stops it at once and is told.
 
     Each frame is due at an absolute time after the first one, over all rounds: what one frame is late, the next is not. The
-    wait is a sleep that ends `SPIN_NS` early and a spin to the due time.
+    wait is a sleep that ends as much early as sleeps end late, and a spin to the due time.
 
     Args:
         frames: what to send.
@@ -253,24 +261,26 @@ def play(
     begin = ticks.now()
     told, end, size = begin, 0, CHUNK if due is None else PACED
     coming: Iterator[can.Message] = iter(())
+    wait = Wait(ticks)
     try:
-        while rounds is None or done.rounds < rounds:
-            start = begin + done.rounds * length
-            for at in range(0, len(frames), size):
-                chunk = messages(frames[at : at + size])
-                coming, end = iter(chunk), at + len(chunk)
-                if due is None:
-                    deque(map(send, coming), 0)
-                else:
-                    for when in (due[at : at + size] + start).tolist():
-                        _until(when, ticks)
-                        send(next(coming))
-                        late.append(ticks.now() - when)
-                if progress is not None and ticks.now() - told > 100_000_000:
-                    told = ticks.now()
-                    progress(done.rounds * len(frames) + end)
-            done.rounds += 1
-            coming, end = iter(()), 0
+        with _few_collections():
+            while rounds is None or done.rounds < rounds:
+                start = begin + done.rounds * length
+                for at in range(0, len(frames), size):
+                    chunk = messages(frames[at : at + size])
+                    coming, end = iter(chunk), at + len(chunk)
+                    if due is None:
+                        deque(map(send, coming), 0)
+                    else:
+                        for when in (due[at : at + size] + start).tolist():
+                            wait.until(when)
+                            send(next(coming))
+                            late.append(ticks.now() - when)
+                    if progress is not None and ticks.now() - told > 100_000_000:
+                        told = ticks.now()
+                        progress(done.rounds * len(frames) + end)
+                done.rounds += 1
+                coming, end = iter(()), 0
     except KeyboardInterrupt:
         done.stopped = True
     except (can.CanError, OSError, ValueError, NotImplementedError) as error:
@@ -287,8 +297,34 @@ def play(
     return done
 
 
-def _until(when_ns: int, clock: Clock) -> None:
-    """Wait for a time of the clock."""
-    while (left := when_ns - clock.now()) > 0:
-        if left > SPIN_NS:
-            clock.sleep((left - SPIN_NS) / 1e9)
+class Wait:
+    """Waits for times of a clock, and learns how late its sleeps end."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._early_ns = SPIN_NS // 2
+
+    def until(self, when_ns: int) -> None:
+        """Return at that time, or at once when it is past."""
+        left = when_ns - self._clock.now()
+        while left > self._early_ns:
+            self._clock.sleep((left - self._early_ns) / 1e9)
+            left = when_ns - self._clock.now()
+            # It settles where one sleep of ten ends later than that.
+            self._early_ns += 4500 if left < 0 else -500
+            self._early_ns = min(max(self._early_ns, 0), SPIN_NS)
+        while left > 0:
+            left = when_ns - self._clock.now()
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Keep the garbage collector from going through everything there is while frames are due."""
+    first, second, third = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(first, second, 1 << 30)
+    try:
+        yield
+    finally:
+        gc.set_threshold(first, second, third)
+        gc.unfreeze()
