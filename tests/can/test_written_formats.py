@@ -73,7 +73,12 @@ def test_what_is_written_comes_back(tmp_path_factory, ending, frames, rows):
     log = logs.read(path)
     assert log.format == form.NAME
     assert log.skipped == 0
-    assert log.frames.equals(frames)
+    if form.NAME == "MF4":
+        # Kinds of frames stand in groups: between those of one time the order is not held.
+        frames, read = (of[np.lexsort((of.flags & (RTR | ERR), of.t_us))] for of in (frames, log.frames))
+        assert read.equals(frames)
+    else:
+        assert log.frames.equals(frames)
 
 
 @pytest.mark.parametrize("ending", sorted(formats.writers()))

@@ -54,6 +54,7 @@ import numpy as np
 
 from canbean.can.logs import (
     asc,
+    blf,
     busmaster,
     candump,
     candump_screen,
@@ -65,8 +66,12 @@ from canbean.can.logs import (
     hcrl_csv,
     hcrl_txt,
     labelled,
+    mf4,
     microchip,
     milliseconds,
+    parquet,
+    pcap,
+    pcapng,
     slcan,
     trc,
 )
@@ -165,7 +170,13 @@ TEXT: tuple[TextFormat, ...] = (
     slcan,
 )
 """Text formats, the most specific first."""
-BINARY: tuple[BinaryFormat, ...] = ()
+BINARY: tuple[BinaryFormat, ...] = (
+    blf,
+    pcap,
+    pcapng,
+    parquet,
+    mf4,
+)
 """Binary formats; they are asked before those of text."""
 
 
