@@ -20,6 +20,8 @@ def load(lines, path="model.cbm"):
     model.close()
     # the loader has done its work: its code leaves the heap
     del sys.modules["canbean.model"], canbean.model
+    if "canbean.hmac" in sys.modules:
+        del sys.modules["canbean.hmac"], canbean.hmac
     return watch, model.digest
 
 

@@ -26,6 +26,8 @@ class Dense:
             at = weights + (outputs * inputs + 3 & ~3)
             self.layers.append((inputs, outputs, zero_out, low, high, bias, m1, m0, shifts, weights))
             widest = max(widest, outputs)
+        if at != len(section):
+            raise ValueError("section DENS does not hold what it says")
         self.features = self.layers[0][0]
         self.outputs = outputs
         self.front = array("i", bytes(4 * widest))

@@ -1,7 +1,9 @@
-# A model file: checked against its digest before anything in it is believed, then read section by section.
+# A model file: checked against its digest, and its signature where this board has a key, before anything in it is
+# believed; then read section by section. The layout is in the host's canbean.tiny.cbm.
+import errno
 import hashlib
 import struct
-from binascii import hexlify
+from binascii import hexlify, unhexlify
 
 VERSION = 1
 ARITHMETIC = 1
@@ -11,6 +13,24 @@ ENTRY = 12
 TRAILER = 32
 SECTIONS = 16
 CHUNK = 256
+VECTORS = 8
+
+
+# The board's key, a file of 64 hex digits beside the model; None only where there is none: a bad one refuses every model.
+def board_key(path):
+    try:
+        with open(path[: path.rfind("/") + 1] + "key", "rb") as file:
+            text = file.read(80).strip()
+    except OSError as error:
+        if error.args[0] == errno.ENOENT:
+            return None
+        raise
+    try:
+        if len(text) == 2 * TRAILER:
+            return unhexlify(text)
+    except ValueError:
+        pass
+    raise ValueError("this board's key file holds no key")
 
 
 class Model:
@@ -21,57 +41,74 @@ class Model:
         except OSError:
             raise ValueError("no model file " + path)
         try:
-            self._check(known)
+            self._check(known, board_key(path))
             self.app = self._app()
-        except ValueError:
+            if self.app != app:
+                raise ValueError("the model is for the application " + self.app + ", not " + app)
+        except Exception:
             self.file.close()
             raise
-        if self.app != app:
-            self.file.close()
-            raise ValueError("the model is for the application " + self.app + ", not " + app)
 
-    def _check(self, known):
+    def _check(self, known, key):
         size = self.file.seek(0, 2)
         self.file.seek(0)
         head = self.file.read(HEADER)
         if len(head) < HEADER or head[:4] != b"CBM1":
             raise ValueError("not a canbean model")
-        version, arithmetic, firmware, count, length = struct.unpack("<HHHHI", head[4:])
-        if version != VERSION or arithmetic != ARITHMETIC or firmware > FIRMWARE:
+        version, arithmetic, firmware, count, signed, length = struct.unpack("<HHHBBI", head[4:])
+        if version != VERSION or arithmetic != ARITHMETIC or firmware > FIRMWARE or signed > 1:
             raise ValueError("the model needs another firmware")
-        if length != size or count > SECTIONS or size < HEADER + count * ENTRY + TRAILER:
+        end = size - (TRAILER << signed)
+        if length != size or count > SECTIONS or end < HEADER + count * ENTRY:
             raise ValueError("the model is cut or longer than it says")
-        self.digest = self._digest(size)
+        if key and not signed:
+            raise ValueError("the model is not signed, and this board has a key")
+        # a model's name is the digest of its unsigned file
+        name = head[:10] + struct.pack("<HI", count, end + TRAILER)
+        self._verify(head, hashlib.sha256(name), end, key)
         self.sections = {}
         self.file.seek(HEADER)
+        at = HEADER + count * ENTRY
         for _ in range(count):
             entry = self.file.read(ENTRY)
             tag = str(entry[:4], "ascii")
             offset, length = struct.unpack("<II", entry[4:])
-            if offset & 3 or offset < HEADER or offset + length > size - TRAILER:
-                raise ValueError("section " + tag + " lies outside the model")
+            if offset != at or length > end - at:
+                raise ValueError("section " + tag + " does not lie where it should")
             if tag in self.sections:
                 raise ValueError("section " + tag + " stands twice")
             if tag not in known and "A" <= tag[0] <= "Z":
                 raise ValueError("section " + tag + " needs another firmware")
             self.sections[tag] = (offset, length)
+            at += length + 3 & ~3
+        if at != end:
+            raise ValueError("the model holds what belongs to no section")
 
-    def _digest(self, size):
-        self.file.seek(0)
-        sha = hashlib.sha256()
-        buffer = bytearray(CHUNK)
-        view = memoryview(buffer)
-        left = size - TRAILER
+    def _verify(self, head, name, end, key):
+        sums = [hashlib.sha256(head), name]
+        if key:
+            from .hmac import Hmac, same
+
+            mac = Hmac(key)
+            mac.update(head)
+            sums.append(mac)
+        view = memoryview(bytearray(CHUNK))
+        left = end - HEADER
         while left:
             n = self.file.readinto(view[: min(left, CHUNK)])
             if not n:
                 raise ValueError("the model cannot be read")
-            sha.update(view[:n])
+            for sum in sums:
+                sum.update(view[:n])
             left -= n
-        digest = sha.digest()
-        if self.file.read(TRAILER) != digest:
+        digest = self.file.read(TRAILER)
+        if digest != sums[0].digest():
             raise ValueError("the model is damaged: its digest differs")
-        return str(hexlify(digest[:8]), "ascii")
+        if key:
+            mac.update(digest)
+            if not same(mac.digest(), self.file.read(TRAILER)):
+                raise ValueError("the model is signed with another key")
+        self.digest = str(hexlify(name.digest()[:8]), "ascii")
 
     def _app(self):
         # META is JSON without spaces, written by one packer; inside its strings a quote is escaped.
@@ -99,6 +136,8 @@ class Model:
     def golden(self):
         # Golden vectors, one at a time: the input's bytes and the answers.
         (count,) = struct.unpack("<H", self.part("GOLD", 0, 2))
+        if count > VECTORS:
+            raise ValueError("section GOLD holds too many vectors")
         at = 4
         for _ in range(count):
             size, answers = struct.unpack("<HH", self.part("GOLD", at, 4))

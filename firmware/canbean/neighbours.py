@@ -11,6 +11,12 @@ class Neighbours:
         end = 4 + 4 * self.count
         self.targets = array("i", section[4:end])
         self.points = array("h", section[end : end + 2 * self.count * self.features])
+        if (
+            not self.features
+            or not 0 < self.k <= self.count
+            or len(self.points) != self.count * self.features
+        ):
+            raise ValueError("section KNNS does not hold what it says")
         self.query = array("h", bytes(2 * self.features))
         # the k nearest so far, nearest first
         self.distance = array("i", bytes(4 * self.k))

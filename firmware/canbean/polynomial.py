@@ -10,6 +10,9 @@ class Polynomial:
         for d in range(self.degree):
             combinations = combinations * (self.features + d) // (d + 1)
             terms += combinations
+        # before any memory is taken for it
+        if not terms or len(section) != 8 + (2 * terms + 3 & ~3):
+            raise ValueError("section POLY does not hold what it says")
         self.weights = array("h", section[8 : 8 + 2 * terms])
         self.monomials = array("h", bytes(2 * terms))
         # where the monomials begin that have no feature before the i-th, in the degree below and in this one

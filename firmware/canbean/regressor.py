@@ -7,6 +7,8 @@ from .features import Features
 class Regressor:
     # `sections`: the content of FEAT and of one of POLY, KNNS, DENS by tag
     def __init__(self, sections):
+        if "FEAT" not in sections:
+            raise ValueError("the model has no section FEAT")
         self.front = Features(sections["FEAT"])
         # only the kind in use takes heap
         if "POLY" in sections:

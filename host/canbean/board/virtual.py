@@ -20,6 +20,8 @@ from canbean.board import firmware
 from canbean.board.profiles import profile
 from canbean.errors import BoardError
 from canbean.files import read_bytes, write_bytes
+from canbean.tiny.cbm import check_key
+from canbean.tiny.keys import write_key
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -56,11 +58,16 @@ class VirtualBoard:
 
     Attributes, while it is on:
         port: the port's name, for any serial program.
-        folder: the board's file system: firmware and `model.cbm`.
+        folder: the board's file system: firmware, `model.cbm` and, where it has one, its `key`.
     """
 
     def __init__(
-        self, model: str | os.PathLike[str], app: str = "gateway", heap: str = "23wK", board: str = "linux"
+        self,
+        model: str | os.PathLike[str],
+        app: str = "gateway",
+        heap: str = "23wK",
+        board: str = "linux",
+        key: bytes | None = None,
     ) -> None:
         """Read the model; `with` or `start` switches the board on.
 
@@ -69,14 +76,18 @@ class VirtualBoard:
             app: application, a file of `firmware/apps`.
             heap: the VM's heap, `w` for the word size of the machine (23wK: 23 Ki on a 32-bit VM, twice on 64).
             board: name of a profile.
+            key: 32 bytes; with it the board takes only what is signed with it.
 
         Raises:
             BoardError: there is no VM, or no board of that name.
             FileError: the model cannot be read.
+            ModelError: the key has another length.
         """
         self.port = ""
         self.folder = Path()
         self._model = read_bytes(model, "model file")
+        check_key(key)
+        self._key = key
         self._app = app
         self._heap = heap
         self._profile = profile(board)
@@ -98,6 +109,8 @@ class VirtualBoard:
                 self.folder, self._app, self._profile.module, architecture=self._profile.architecture
             )
             write_bytes(self.folder / "model.cbm", self._model)
+            if self._key is not None:
+                write_key(self.folder / "key", self._key)
             self._switch_on()
         except BaseException:
             self.close()

@@ -12,6 +12,7 @@ from canbean.board import VirtualBoard
 from canbean.cli.output import note, results
 from canbean.errors import ModelError
 from canbean.tiny import cbm
+from canbean.tiny.keys import read_key
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -27,6 +28,9 @@ def virtual(
     heap: Annotated[
         str, typer.Option(metavar="N", help="Heap of the VM, as its -X heapsize takes it.")
     ] = "23wK",
+    key: Annotated[
+        Path | None, typer.Option(metavar="K", help="A key file: the board takes only models signed with it.")
+    ] = None,
 ) -> None:
     """Switch on a virtual board: the MicroPython VM with firmware and model, on a serial port.
 
@@ -35,7 +39,8 @@ def virtual(
     application = cbm.read(model).meta.get("app")
     if application not in {"gateway", "roastmeter"}:
         raise ModelError(f"{model}: is a model for {application!r}, which no firmware here runs")
-    with VirtualBoard(model, application, heap=heap) as board:
+    secret = None if key is None else read_key(key)
+    with VirtualBoard(model, application, heap=heap, key=secret) as board:
         results.print(board.port)
         note(
             f"{application} on the virtual board; 115200 8N1, one JSON object a line; ctrl-C switches it off"

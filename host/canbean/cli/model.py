@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
+from canbean.cli import sign
 from canbean.cli.logs import AsJson
 from canbean.cli.output import json_line, results, table
+from canbean.cli.sign import ModelPath
 from canbean.files import read_bytes
 from canbean.tiny import cbm
 
 app = typer.Typer(no_args_is_help=True)
-
-ModelPath = Annotated[Path, typer.Argument(metavar="M.cbm")]
+app.command()(sign.sign)
+app.command()(sign.verify)
+app.command("key")(sign.key)
 
 
 @app.command()
@@ -29,6 +29,7 @@ def show(model: ModelPath, as_json: AsJson = False) -> None:
             "model": str(model),
             "bytes": len(blob),
             "digest": digest,
+            "signed": found.signed,
             "sections": sizes,
             "meta": found.meta,
         }
@@ -36,13 +37,6 @@ def show(model: ModelPath, as_json: AsJson = False) -> None:
         return
     table(f"{model}: {len(blob)} bytes", ("section", "bytes"), ((tag, str(n)) for tag, n in sizes.items()))
     results.print(f"digest {digest}")
+    results.print("signed; 'model verify --key' checks with which key" if found.signed else "not signed")
     for key, value in found.meta.items():
         results.print(f"{key}: {value}", markup=False)
-
-
-@app.command()
-def verify(model: ModelPath) -> None:
-    """Check a model file's structure and digest; exit 1 with the reason if it is damaged."""
-    blob = read_bytes(model, "model file")
-    cbm.unpack(blob, str(model))
-    results.print(f"{model}: whole, digest {cbm.digest(blob)}")

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from canbean.can.frames import Frames
-from canbean.detect.fingerprint import FOREVER_US, LENGTHS, SECTION, Fingerprint, dlc_codes, surprise
+from canbean.detect.fingerprint import FOREVER_US, LENGTHS, SECTION, Fingerprint, surprise
 from canbean.errors import ModelError
 from canbean.tiny import cbm, golden
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from canbean.detect.learn import Learned
 
 APP = "gateway"
+FRAME = 19
+"""Bytes of a golden frame."""
 
 
 def pack(learned: Learned, meta: Mapping[str, Any]) -> cbm.Model:
@@ -36,7 +38,7 @@ def unpack(model: cbm.Model, name: str) -> Fingerprint:
     Raises:
         ModelError: it is a model of another application, or its fingerprint is damaged.
     """
-    app = model.meta.get("app")
+    app = model.read_meta(name).get("app")
     if app != APP or SECTION not in model.sections:
         raise ModelError(
             f"{name}: is a model for {app!r}, not for the CAN gateway; learn one with 'can learn'"
@@ -72,24 +74,55 @@ def golden_frames(fingerprint: Fingerprint) -> list[tuple[bytes, list[int]]]:
         (1_902_001, unknown, usual, data),
         (after_s * 1_000_000, key, usual, broken),
     ]
-    times, keys, codes, payloads = (np.array(column) for column in zip(*frames, strict=True))
-    table = Frames.empty().changed(
-        t_us=times,
+    inputs = []
+    for t_us, frame_key, code, payload in frames:
+        seconds, micros = divmod(t_us, 1_000_000)
+        head = seconds.to_bytes(4, "little") + (micros | code << 20).to_bytes(3, "little")
+        inputs.append(head + frame_key.to_bytes(4, "little") + payload.astype(np.uint8).tobytes())
+    return [(content, [bits]) for content, bits in zip(inputs, _answers(fingerprint, inputs), strict=True)]
+
+
+def check(model: cbm.Model, name: str) -> int:
+    """Answer the golden frames of a gateway's model as the board does at boot.
+
+    Returns:
+        How many there are.
+
+    Raises:
+        ModelError: as `unpack`; or there are none, or one is damaged or answered differently.
+    """
+    fingerprint = unpack(model, name)
+    if "GOLD" not in model.sections:
+        raise ModelError(f"{name}: has no GOLD section, and a board takes none without: learn it again")
+    vectors = golden.unpack(model.sections["GOLD"], name)
+    for index, (content, _) in enumerate(vectors):
+        if len(content) != FRAME:
+            raise ModelError(f"{name}: golden vector {index} is no frame of {FRAME} bytes")
+    answers = _answers(fingerprint, [content for content, _ in vectors])
+    for index, ((_, expected), bits) in enumerate(zip(vectors, answers, strict=True)):
+        if expected != [bits]:
+            raise ModelError(f"{name}: answers [{bits}] to golden vector {index}, not {expected}")
+    return len(vectors)
+
+
+def _answers(fingerprint: Fingerprint, inputs: Sequence[bytes]) -> list[int]:
+    """The surprise of frames in the feed's form, after a fresh start."""
+    table = np.frombuffer(b"".join(inputs), np.uint8).reshape(-1, FRAME).astype(np.int64)
+    seconds = table[:, :4] @ (1 << np.arange(0, 32, 8))
+    micros = table[:, 4:7] @ (1 << np.arange(0, 24, 8))
+    keys = table[:, 7:11] @ (1 << np.arange(0, 32, 8))
+    nothing = np.zeros(len(table))
+    frames = Frames.empty().changed(
+        t_us=seconds * 1_000_000 + (micros & 0xFFFFF),
         id=keys & 0x1FFFFFFF,
-        ext=keys >> 29,
-        flags=np.zeros(len(frames)),
-        dlc=LENGTHS[codes],
-        data=payloads.astype(np.uint8),
-        bus=np.zeros(len(frames)),
-        label=np.zeros(len(frames)),
+        ext=keys >> 29 & 1,
+        flags=nothing,
+        dlc=LENGTHS[micros >> 20],
+        data=table[:, 11:].astype(np.uint8),
+        bus=nothing,
+        label=nothing,
     )
-    bits = surprise(fingerprint, table).bits
-    packed = []
-    for i, code in enumerate(dlc_codes(table)):
-        seconds, micros = divmod(int(times[i]), 1_000_000)
-        head = seconds.to_bytes(4, "little") + (micros | int(code) << 20).to_bytes(3, "little")
-        packed.append((head + int(keys[i]).to_bytes(4, "little") + payloads[i].tobytes(), [int(bits[i])]))
-    return packed
+    return [int(bits) for bits in surprise(fingerprint, frames).bits]
 
 
 def describe(fingerprint: Fingerprint) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def load(model: Model, name: str = "model") -> Meter:
     Raises:
         ModelError: it is of another application, or what it holds is no meter; the message begins with `name`.
     """
-    meta = model.meta
+    meta = model.read_meta(name)
     if meta.get("app") != APP:
         raise ModelError(f"{name}: is a model for {str(meta.get('app'))[:40]!r}, not for {APP!r}")
     regressor = Regressor.from_model(model, name)

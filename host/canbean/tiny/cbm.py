@@ -1,19 +1,29 @@
 """The model file: `.cbm`, little-endian, every section 4-byte aligned so that a board reads it in place.
 
 ```
-magic "CBM1" | u16 version | u16 arithmetic | u16 minimum firmware | u16 sections | u32 length of the file
+magic "CBM1" | u16 version | u16 arithmetic | u16 minimum firmware | u8 sections | u8 signed, 0 or 1
+| u32 length of the file, trailer included
 a row a section: tag[4] | u32 offset from the file's start | u32 length without padding
 the sections, each padded with zeros to 4 bytes
 SHA-256 of every byte before it
+in a signed model: HMAC-SHA256 (RFC 2104) of every byte before it, with a key of 32 bytes
 ```
 
 A tag whose first letter is a capital is critical: a reader that does not know it refuses the model. Sections
 with a small first letter are kept as they are. Reading never trusts a length or an offset.
+
+Both digests cover the header, so a file says of itself that it is signed and how long it then is: a signature cut
+off, added or exchanged never passes unseen where there is a key, nor a cut or an addition where there is none. Anybody
+may build the unsigned file of a signed model; that is why a reader with a key takes signed models only. A reader
+without one takes both, and of a signature only that it has 32 bytes.
+
+A model's name (`digest`) is that of its unsigned file: signing, and signing with another key, do not change it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import struct
 from dataclasses import dataclass
@@ -33,9 +43,11 @@ VERSION = 1
 ARITHMETIC = 1
 MINIMUM_FIRMWARE = 1
 
-HEADER = struct.Struct("<4sHHHHI")
+HEADER = struct.Struct("<4sHHHBBI")
 ROW = struct.Struct("<4sII")
 TRAILER = 32
+SIGNATURE = 32
+KEY = 32
 SECTIONS_MOST = 16
 SMALLEST = HEADER.size + TRAILER
 # No board's file system holds more; it bounds what a wrong file can cost to refuse.
@@ -51,12 +63,15 @@ class Model:
         version: version of the file's layout.
         arithmetic: version of the integer rules that the sections follow (`canbean.tiny.fixed`).
         minimum_firmware: the oldest firmware that runs it (`VERSION` in the firmware's package).
+        signed: the file it was read from has a signature, which was checked if a key was given. `pack` asks only
+            for its own key.
     """
 
     sections: Mapping[str, bytes]
     version: int = VERSION
     arithmetic: int = ARITHMETIC
     minimum_firmware: int = MINIMUM_FIRMWARE
+    signed: bool = False
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -65,7 +80,15 @@ class Model:
         Raises:
             ModelError: there is no META, or it is no JSON object.
         """
-        return _parse_meta(self, "this model")
+        return self.read_meta("this model")
+
+    def read_meta(self, name: str) -> dict[str, Any]:
+        """What META says, or an error whose message begins with `name`.
+
+        Raises:
+            ModelError: there is no META, or it is no JSON object.
+        """
+        return _parse_meta(self, name)
 
     def refuse_unknown(self, known: Collection[str], name: str) -> None:
         """Refuse sections that must be known and are not; META and GOLD always are.
@@ -91,13 +114,18 @@ def encode_meta(meta: Mapping[str, Any]) -> bytes:
     return text.encode("ascii")
 
 
-def pack(model: Model) -> bytes:
-    """A model as the bytes of its file; the same model gives the same bytes.
+def pack(model: Model, key: bytes | None = None) -> bytes:
+    """A model as the bytes of its file; the same model and key give the same bytes.
+
+    Args:
+        model: what to pack.
+        key: 32 bytes to sign it with; not given: unsigned.
 
     Raises:
-        ModelError: a tag is not 4 ASCII letters or digits beginning with a letter, or there are too many sections
-            or bytes.
+        ModelError: a tag is not 4 ASCII letters or digits beginning with a letter, there are too many sections
+            or bytes, or the key has another length.
     """
+    check_key(key)
     if len(model.sections) > SECTIONS_MOST:
         raise ModelError(f"{len(model.sections)} sections; a model has at most {SECTIONS_MOST}")
     offset = HEADER.size + ROW.size * len(model.sections)
@@ -109,49 +137,65 @@ def pack(model: Model) -> bytes:
         rows.append(ROW.pack(tag.encode("ascii"), offset, len(content)))
         bodies.append(body)
         offset += len(body)
-    length = offset + TRAILER
+    length = offset + TRAILER + (SIGNATURE if key is not None else 0)
     if length > LARGEST:
         raise ModelError(f"the model would take {length} bytes; the most is {LARGEST}")
-    head = HEADER.pack(
-        MAGIC, model.version, model.arithmetic, model.minimum_firmware, len(model.sections), length
-    )
+    versions = (model.version, model.arithmetic, model.minimum_firmware)
+    try:
+        head = HEADER.pack(MAGIC, *versions, len(model.sections), key is not None, length)
+    except struct.error as error:
+        raise ModelError(f"versions {versions} of a model do not fit 16 bits") from error
     content = b"".join([head, *rows, *bodies])
-    return content + hashlib.sha256(content).digest()
+    content += hashlib.sha256(content).digest()
+    return content if key is None else content + _signature(content, key)
 
 
-def unpack(blob: bytes, name: str) -> Model:
-    """Read a model from the bytes of its file.
+def unpack(blob: bytes, name: str, key: bytes | None = None) -> Model:
+    """Read a model from the bytes of its file; `signed` of the model says whether it has a signature.
 
     Args:
         blob: the whole file.
         name: what error messages call it.
+        key: 32 bytes; with it only a model that was signed with it is taken, without it any.
 
     Raises:
-        ModelError: it is no model, another version, cut, damaged, or its table makes no sense.
+        ModelError: it is no model, another version, cut, damaged, its table makes no sense, or it is not signed
+            with the key.
     """
+    check_key(key)
     if not blob:
         raise ModelError(f"{name}: is empty")
     if blob[:4] != MAGIC:
         raise ModelError(f"{name}: is not a canbean model (it does not begin with CBM1)")
     if len(blob) < SMALLEST:
         raise ModelError(f"{name}: is cut off: {len(blob)} bytes, a model has at least {SMALLEST}")
-    _, version, arithmetic, firmware, count, length = HEADER.unpack_from(blob)
+    _, version, arithmetic, firmware, count, signed, length = HEADER.unpack_from(blob)
     if version != VERSION:
         raise ModelError(f"{name}: has layout version {version}; this canbean reads {VERSION}")
     if arithmetic != ARITHMETIC:
         raise ModelError(f"{name}: has arithmetic version {arithmetic}; this canbean computes {ARITHMETIC}")
+    if signed > 1:
+        raise ModelError(f"{name}: is signed in a way {signed} that is not known here: use a newer canbean")
     if length != len(blob):
         raise ModelError(f"{name}: should have {length} bytes and has {len(blob)}: cut off or added to")
-    if hashlib.sha256(blob[:-TRAILER]).digest() != blob[-TRAILER:]:
+    end = length - TRAILER - SIGNATURE * signed
+    if end < HEADER.size:
+        raise ModelError(f"{name}: is cut off: {length} bytes do not hold a signed model")
+    if hashlib.sha256(blob[:end]).digest() != blob[end : end + TRAILER]:
         raise ModelError(f"{name}: is damaged: its SHA-256 does not match; copy or build it again")
-    model = Model(_sections(blob, count, name), version, arithmetic, firmware)
+    if key is not None:
+        if not signed:
+            raise ModelError(f"{name}: is not signed, and a key was given: sign it with 'model sign'")
+        if not hmac.compare_digest(_signature(blob[:-SIGNATURE], key), blob[-SIGNATURE:]):
+            raise ModelError(f"{name}: is signed with another key, or its signature is damaged")
+    model = Model(_sections(blob[:end], count, name), version, arithmetic, firmware, bool(signed))
     if "META" in model.sections:
         _parse_meta(model, name)
     return model
 
 
-def read(path: str | os.PathLike[str]) -> Model:
-    """Read a model file.
+def read(path: str | os.PathLike[str], key: bytes | None = None) -> Model:
+    """Read a model file; `key` as for `unpack`.
 
     Raises:
         FileError: it cannot be read.
@@ -163,22 +207,40 @@ def read(path: str | os.PathLike[str]) -> Model:
         size = 0  # read_bytes says what is wrong
     if size > LARGEST:
         raise ModelError(f"{path}: has {size} bytes; no model has more than {LARGEST}")
-    return unpack(read_bytes(path, "model"), str(path))
+    return unpack(read_bytes(path, "model"), str(path), key)
 
 
-def write(path: str | os.PathLike[str], model: Model) -> None:
-    """Write a model file whole, or leave what was there.
+def write(path: str | os.PathLike[str], model: Model, key: bytes | None = None) -> None:
+    """Write a model file whole, or leave what was there; `key` as for `pack`.
 
     Raises:
         FileError: the folder is missing or cannot be written.
         ModelError: as `pack`.
     """
-    write_bytes(path, pack(model))
+    write_bytes(path, pack(model, key))
 
 
 def digest(blob: bytes) -> str:
-    """The hexadecimal SHA-256 that ends a model file: the model's name among models."""
-    return blob[-TRAILER:].hex()
+    """A model's name among models: the hexadecimal SHA-256 that ends its unsigned file, for a signed file too."""
+    if len(blob) < SMALLEST + SIGNATURE or blob[:4] != MAGIC or HEADER.unpack_from(blob)[-2] != 1:
+        return blob[-TRAILER:].hex()
+    *head, _, length = HEADER.unpack_from(blob)
+    plain = HEADER.pack(*head, 0, max(0, length - SIGNATURE))
+    return hashlib.sha256(plain + blob[HEADER.size : -TRAILER - SIGNATURE]).hexdigest()
+
+
+def check_key(key: bytes | None) -> None:
+    """Refuse what is no key.
+
+    Raises:
+        ModelError: the key, if there is one, has not 32 bytes; its content is not told.
+    """
+    if key is not None and len(key) != KEY:
+        raise ModelError(f"a key has {KEY} bytes, not {len(key)}: make one with 'model key'")
+
+
+def _signature(content: bytes, key: bytes) -> bytes:
+    return hmac.digest(key, content, "sha256")
 
 
 def _is_tag(tag: str) -> bool:
@@ -186,8 +248,8 @@ def _is_tag(tag: str) -> bool:
 
 
 def _sections(blob: bytes, count: int, name: str) -> dict[str, bytes]:
-    """The sections by tag; every row of the table is checked before it is used."""
-    end = len(blob) - TRAILER
+    """The sections by tag of a file without its trailer; every row of the table is checked before it is used."""
+    end = len(blob)
     at = HEADER.size + ROW.size * count
     if count > SECTIONS_MOST or at > end:
         raise ModelError(f"{name}: its table of {count} sections does not fit into it")

@@ -1,0 +1,172 @@
+"""Small models of every kind, and what can go wrong with the bytes of one."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from functools import lru_cache
+
+import numpy as np
+
+from canbean.can import simulate
+from canbean.detect import model as gateway
+from canbean.detect.learn import learn
+from canbean.tiny import cbm
+from canbean.tiny.dense import Dense
+from canbean.tiny.features import Features
+from canbean.tiny.neighbours import Neighbours
+from canbean.tiny.polynomial import Polynomial, terms
+from canbean.tiny.regressor import Regressor
+
+KEY = bytes(range(32))
+KINDS = ("POLY", "KNNS", "DENS", "FPRN")
+KNOWN = {
+    "gateway": ("META", "GOLD", "FPRN"),
+    "roastmeter": ("META", "GOLD", "FEAT", "POLY", "KNNS", "DENS"),
+}
+EDGES = [0, 1, 2, 4, 7, 8, 31, 32, 63, 64, 127, 128, 255, 256, 257, 4096, 32767, 32768, 65535]
+EDGES += [2**30, 2**31 - 1, 2**31, 2**32 - 4, 2**32 - 1]
+
+
+def application(kind):
+    return "gateway" if kind == "FPRN" else "roastmeter"
+
+
+@lru_cache(maxsize=8)
+def small(kind):
+    """A model of under 900 bytes with META, what it computes with, GOLD, and a section that no reader knows."""
+    if kind == "FPRN":
+        drive = simulate.drive(30, 1)
+        few = drive[np.isin(drive.id, np.unique(drive.id)[:4])]
+        packed = gateway.pack(learn([few]), {"name": "s", "data": "simulated", "made_from": "a test"})
+        sections = {**packed.sections, "META": cbm.encode_meta({"app": "gateway"})}
+    else:
+        rng = np.random.default_rng(KINDS.index(kind))
+        values = np.exp(rng.normal([7, 8], 0.4, (12, 2)))
+        front = Features.fit(values)
+        x = front.apply(front.readings(values)) / 4096
+        made = {
+            "POLY": lambda: Polynomial.from_float(2, 90, 5 * rng.standard_normal(terms(2, 2)), 2),
+            "KNNS": lambda: Neighbours.from_float(3, x, rng.uniform(0, 180, len(x))),
+            "DENS": lambda: Dense.from_float(
+                [rng.standard_normal((4, 2)), 20 * rng.standard_normal((1, 4))],
+                [rng.standard_normal(4), [90]],
+                x,
+            ),
+        }[kind]()
+        regressor = Regressor(front, made, (0, 180))
+        gold = regressor.golden(front.readings(values[:3]))
+        sections = {"META": cbm.encode_meta({"app": "roastmeter"}), **regressor.sections(), "GOLD": gold}
+    return cbm.Model({**sections, "note": b"kept"})
+
+
+def open_on_host(blob, kind, key=None):
+    """The model, once everything that the host checks of it holds."""
+    model = cbm.unpack(blob, "x.cbm", key)
+    if kind == "FPRN":
+        gateway.check(model, "x.cbm")
+    else:
+        Regressor.from_model(model, "x.cbm")
+    return model
+
+
+def with_digest(content):
+    """`content`, header to last section, as an unsigned file whose length and digest fit."""
+    body = bytearray(content)
+    if len(body) >= cbm.HEADER.size:
+        body[11] = 0
+        struct.pack_into("<I", body, 12, len(body) + cbm.TRAILER)
+    return bytes(body) + hashlib.sha256(body).digest()
+
+
+def mutated(dice, blob, other):
+    """`blob` with one to four things done to it; `other` is where a splice comes from."""
+    wrong = bytearray(blob)
+    for _ in range(dice.randint(1, 4)):
+        at, size = dice.randrange(len(wrong) + 1), dice.randint(1, 20)
+        way = dice.randrange(7)
+        if way == 0 and at < len(wrong):
+            wrong[at] ^= 1 << dice.randrange(8)
+        elif way == 1 and at < len(wrong):
+            wrong[at] = dice.randrange(256)
+        elif way == 2:
+            del wrong[at : at + size]
+        elif way == 3:
+            wrong[at:at] = dice.randbytes(size)
+        elif way == 4:
+            there = dice.randrange(len(wrong) + 1)
+            first, second = wrong[at : at + size], wrong[there : there + size]
+            wrong[there : there + size] = first
+            wrong[at : at + size] = second
+        elif way == 5:
+            start = dice.randrange(len(other))
+            wrong[at : at + size] = other[start : start + dice.randint(1, 40)]
+        elif len(wrong) >= 4:
+            # counts, lengths and offsets stand at multiples of 2
+            at = min(at & ~1, len(wrong) - 4)
+            layout = dice.choice(["<H", "<I", "<B"])
+            edge = dice.choice([*EDGES, len(blob), len(blob) - 32])
+            struct.pack_into(layout, wrong, at, edge & (1 << 8 * struct.calcsize(layout)) - 1)
+    return bytes(wrong)
+
+
+def damaged(dice, blob, other):
+    """As `mutated`, until it is another."""
+    while (wrong := mutated(dice, blob, other)) == blob:
+        pass
+    return wrong
+
+
+def forged(dice, model, other):
+    """A file whose digest fits, wrong in its bytes or, with a table that fits too, in one of its sections."""
+    if dice.random() < 0.4:
+        return with_digest(mutated(dice, cbm.pack(model)[: -cbm.TRAILER], other))
+    sections = dict(model.sections)
+    for _ in range(dice.randint(1, 2)):
+        tag = dice.choice(list(sections))
+        sections[tag] = mutated(dice, sections[tag] or b"\0", other)
+    return cbm.pack(cbm.Model(sections))
+
+
+def hostile(kind):
+    """Models whose digests fit and whose sections ask for as much memory or time as their fields can say."""
+    model = small(kind)
+    counts = [0xFF, 0xFFFF, 0xFFFFFFFF]
+
+    def having(**sections):
+        return cbm.Model({**model.sections, **sections})
+
+    gold = model.sections["GOLD"]
+    wrong = [
+        having(GOLD=struct.pack("<HH", 65535, 0)),
+        having(GOLD=struct.pack("<HH", 9, 0) + gold[4:] + bytes(4 * 65535)),
+        having(GOLD=struct.pack("<HHHH", 1, 0, 65535, 65535)),
+        having(GOLD=struct.pack("<HHHH", 1, 0, 0, 0)),
+        having(GOLD=b""),
+    ]
+    section = model.sections[kind]
+    for size in (1, 2, 4):
+        for at in range(0, min(len(section), 40), size):
+            field = counts[size // 2].to_bytes(size, "little")
+            wrong += [having(**{kind: section[:at] + value + section[at + size :]})
+                      for value in (field, bytes(size)) if section[at : at + size] != value]  # fmt: skip
+    wrong += [having(**{kind: section[:length]}) for length in range(0, len(section), 5)]
+    if kind != "FPRN":
+        front = model.sections["FEAT"]
+        wrong += [having(FEAT=struct.pack("<H", count) + front[2:]) for count in (0, 1, 255, 65535)]
+        wrong += [having(FEAT=front[:length]) for length in range(0, len(front), 5)]
+    asks = {
+        "POLY": [struct.pack("<BBBBi", 255, 255, 0, 0, 0), struct.pack("<BBBBi", 255, 3, 255, 0, 0)],
+        "KNNS": [struct.pack("<HBB", 65535, 255, 255), struct.pack("<HBB", 65535, 0, 0), bytes(4)],
+        "DENS": [
+            struct.pack("<HHii", 255, 0, -32767, 32767),
+            struct.pack("<HHiiHHiiii", 1, 0, -32767, 32767, 65535, 65535, 0, 0, 0, 0),
+            struct.pack("<HHiiHHiiii", 1, 0, -32767, 32767, 2, 65535, 0, 0, 0, 0),
+            struct.pack("<HHii", 255, 0, -32767, 32767) + 255 * struct.pack("<HHiiii", 0, 0, 0, 0, 0, 0),
+        ],
+        "FPRN": [
+            struct.pack("<HHHHIII", 65535, 0, 0, 12, 1, 1, 1),
+            struct.pack("<HHHHIII", 0, 0, 0, 12, 1, 1, 1),
+        ],
+    }[kind]
+    return wrong + [having(**{kind: ask}) for ask in asks]
