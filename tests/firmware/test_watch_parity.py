@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from bus_cases import fingerprint, frames
 from canbean.board.firmware import module
-from canbean.can.frames import ERR, FD, RTR
+from canbean.can.frames import RTR
 from canbean.cli.alarms import line_of
-from canbean.detect.fingerprint import dlc_codes, surprise
+from canbean.detect.fingerprint import surprise
 from canbean.detect.replay import replay
+from parity_cases import watched
 
 ON_BOARD = """
 import json
@@ -49,13 +50,11 @@ def run(section, base, rows):
 
 
 def rows_of(table):
-    """What the feed hands to the watch: seconds from a base, kinds of frame as numbers, the first eight bytes."""
-    base = int(table.t_us.min() // 1_000_000)
-    seconds, micros = np.divmod(table.t_us, 1_000_000)
-    flags = np.select([table.flags & ERR > 0, table.flags & RTR > 0, table.flags & FD > 0], [3, 2, 1], 0)
-    columns = (seconds - base, micros, table.key.astype(int), flags, dlc_codes(table))
-    rows = zip(*(column.tolist() for column in columns), map(bytes, table.data[:, :8]), strict=True)
-    return base, list(rows)
+    """What the feed hands to the watch, row by row."""
+    base, columns = watched(table)
+    return base, list(
+        zip(*(column.tolist() for column in columns), map(bytes, table.data[:, :8]), strict=True)
+    )
 
 
 def on_cpython(section, base, rows):

@@ -137,12 +137,14 @@ def test_an_int8_layer_is_fully_connected(seed):
 
 def test_from_float_uses_one_scale_a_row_and_the_float64_product():
     layer = Layer.from_float(
-        [[1, -0.5], [100, 51]], [3, -200], input_scale=0.1, output_scale=2.5, low=-128, high=127
+        [[1, -0.51], [100, 51]], [3, -200], input_scale=0.1, output_scale=2.5, low=-128, high=127
     )
-    assert layer.weights.tolist() == [[127, -64], [127, 65]]
+    assert layer.weights.tolist() == [[127, -65], [127, 65]]
     assert layer.bias.tolist() == [round(3 * 127 / 0.1), round(-200 * 1.27 / 0.1)]
     real = layer.multiplier * 2.0**-layer.shift
-    assert np.allclose(real, [0.1 / 127 / 2.5, 0.1 * 100 / 127 / 2.5], rtol=1e-9)
+    assert np.allclose(real, [0.1 / 127 / 2.5, 0.1 * 100 / 127 / 2.5], rtol=2**-23, atol=0)
+    # 24 bits, and odd: float32 holds it, and no sum lies halfway between two small outputs.
+    assert (layer.multiplier & 255 == 128).all()
 
 
 def test_sums_that_could_overflow_are_refused():

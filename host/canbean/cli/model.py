@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from canbean.cli import sign
+from canbean.cli.export import export
 from canbean.cli.logs import AsJson
-from canbean.cli.output import json_line, results, table
+from canbean.cli.output import json_line, note, results, table
 from canbean.cli.sign import ModelPath
+from canbean.errors import ModelError
 from canbean.files import read_bytes
 from canbean.tiny import cbm
 
@@ -15,13 +19,23 @@ app = typer.Typer(no_args_is_help=True)
 app.command()(sign.sign)
 app.command()(sign.verify)
 app.command("key")(sign.key)
+app.command()(export)
 
 
 @app.command()
-def show(model: ModelPath, as_json: AsJson = False) -> None:
+def show(
+    model: ModelPath,
+    quantization: Annotated[
+        bool, typer.Option("--quantization", help="What its integers cost against floating point.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """What a model file says of itself, and its sections."""
     blob = read_bytes(model, "model file")
     found = cbm.unpack(blob, str(model))
+    if quantization:
+        _show_quantization(found, str(model), as_json=as_json)
+        return
     sizes = {tag: len(content) for tag, content in found.sections.items()}
     digest = cbm.digest(blob)
     if as_json:
@@ -40,3 +54,30 @@ def show(model: ModelPath, as_json: AsJson = False) -> None:
     results.print("signed; 'model verify --key' checks with which key" if found.signed else "not signed")
     for key, value in found.meta.items():
         results.print(f"{key}: {value}", markup=False)
+
+
+def _show_quantization(found: cbm.Model, name: str, *, as_json: bool) -> None:
+    """The table of `canbean.tiny.quantize.Choice.as_meta`: higher scores are better."""
+    told = found.meta.get("quantization")
+    if not isinstance(told, dict):
+        raise ModelError(f"{name}: does not say how its integers were chosen")
+    if as_json:
+        json_line({"model": name, "quantization": told})
+        return
+    reasons = []
+    try:
+        rows = [("float", "", f"{told['float']:.6g}", "")]
+        for tried, size, score in told["tried"]:
+            star = " *" if tried == told["chosen"] else ""
+            if isinstance(score, str):
+                reasons.append(f"{tried}: {score}")
+                worth = "refused", ""
+            else:
+                worth = f"{score:.6g}", f"{told['float'] - score:.3g}"
+            rows.append((f"{tried}{star}", str(size) if size else "", *worth))
+        limit = f"{told['limit']:g}"
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{name}: what META says of its quantization makes no sense") from error
+    table(f"{name}: the loss may be {limit}; * was taken", ("integers", "bytes", "score", "loss"), rows)
+    for reason in reasons:
+        note(reason)

@@ -66,12 +66,14 @@ def build(
     """
     decimals = regressor.features.decimals
     scale = [float(limit) for limit in regressor.scale]
-    meta = {
+    meta: dict[str, Any] = {
         **about,
         "app": APP,
         "scale": scale,
         "channels": [list(c) for c in zip(channels, decimals, strict=True)],
     }
+    if regressor.quantization is not None:
+        meta["quantization"] = dict(regressor.quantization)
     most = int(min(VECTORS_MOST, len(reference), max(1.0, GOLDEN_MS // regressor.board_ms)))
     order = np.argsort(reference, kind="stable")
     rows = order[np.rint(np.linspace(0, len(order) - 1, most)).astype(int)]

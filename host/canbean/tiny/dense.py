@@ -18,6 +18,7 @@ Each array is padded with zeros to 4 bytes.
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -47,6 +48,8 @@ FEATURE = 4096
 POINT = 256
 INT16 = 32767
 OUTPUT_LIMIT = 1 << 28
+# Bits that a multiplier of 31 bits has more than a float32.
+COARSE = 7
 _ARRAYS = ("weights", "bias", "multiplier", "shift")
 
 
@@ -112,7 +115,9 @@ class Layer:
     ) -> Layer:
         """Quantize a layer, a weight scale for each output.
 
-        A row's scale is its largest weight over 127. It is coarser where the bias would otherwise pass 2**28.
+        A row's scale is its largest weight over 127, nudged so that its multiplier is an odd number of 24 bits: float32
+        scales then give the same multiplier elsewhere, and no output below 2**22 is rounded from halfway between two, which
+        runtimes do differently (`canbean.tiny.tflite`). It is coarser where the bias would otherwise pass 2**28.
 
         Args:
             weights: (outputs, inputs).
@@ -142,7 +147,8 @@ class Layer:
             raise QuantizeError(
                 f"a layer's weights, up to {np.abs(w).max():.3g}, are too large for output steps of {output_scale:.3g}"
             )
-        pairs = [quantize_multiplier(float(real)) for real in reals]
+        pairs = [((m >> COARSE | 1) << COARSE, s) for m, s in map(quantize_multiplier, reals.tolist())]
+        scale = np.array([math.ldexp(m, -s) for m, s in pairs]) * (output_scale / input_scale)
         return cls(
             weights=np.clip(_half_away(w / scale[:, None]), -127, 127),
             bias=_half_away(b / (input_scale * scale)),
@@ -247,7 +253,11 @@ class Dense:
 
     @classmethod
     def from_float(
-        cls, weights: Sequence[ArrayLike], biases: Sequence[ArrayLike], calibration: ArrayLike
+        cls,
+        weights: Sequence[ArrayLike],
+        biases: Sequence[ArrayLike],
+        calibration: ArrayLike,
+        around: float | None = None,
     ) -> Dense:
         """Quantize a regression network: ReLU between the layers, int16 activations, 1/256 point out.
 
@@ -255,6 +265,8 @@ class Dense:
             weights: (outputs, inputs) a layer, the transpose of scikit-learn's `coefs_`.
             biases: (outputs,) a layer; the last layer's output is in points of the scale.
             calibration: (n, d) standardised features; they set the range of each hidden layer, half as wide again.
+            around: the output saturates 128 points from here, which makes it an int16 number (with `zero_out` taken off);
+                without it, it does not saturate.
 
         Raises:
             QuantizeError: a number is not finite, shapes do not match, or the sums could overflow.
@@ -277,8 +289,15 @@ class Dense:
             # A hidden step finer than the sums' own would gain nothing, and its multiplier would pass 1.
             own = scale * float(np.abs(w).max()) / 127
             step = 1 / POINT if last else max(float(x.max()) * 1.5 / INT16, own * 1.01, 2.0**-20)
-            low, high = (-OUTPUT_LIMIT, OUTPUT_LIMIT) if last else (0, INT16)
-            layers.append(Layer.from_float(w, b, input_scale=scale, output_scale=step, low=low, high=high))
+            low, high, zero = (-OUTPUT_LIMIT, OUTPUT_LIMIT, 0) if last else (0, INT16, 0)
+            if last and around is not None:
+                zero = round(around * POINT)
+                low, high, b = zero - INT16 - 1, zero + INT16, b - zero / POINT
+            layers.append(
+                Layer.from_float(
+                    w, b, input_scale=scale, output_scale=step, low=low, high=high, zero_out=zero
+                )
+            )
             scale = step
         return cls(tuple(layers), -INT16, INT16)
 

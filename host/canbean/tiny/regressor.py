@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from canbean.tiny.packing import Reader
 from canbean.tiny.polynomial import Polynomial
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import ArrayLike, NDArray
 
     from canbean.tiny.cbm import Model
@@ -38,11 +40,13 @@ class Regressor:
         features: readings to standardised features.
         kind: features to a score.
         scale: lowest and highest score, in points; predictions are clipped to it.
+        quantization: how the integers were chosen (`canbean.tiny.quantize.Choice.as_meta`), for META; not in a section.
     """
 
     features: Features
     kind: Kind
     scale: tuple[float, float]
+    quantization: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         low, high = self.scale

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 
-from canbean.tiny.dense import Dense
+from canbean.tiny.network import Network, Quantized, score_candidates
+from canbean.tiny.quantize import quantize
 from canbean.tiny.regressor import Regressor
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ HIDDEN = 6
 PENALTY = 0.1
 STARTS = 2
 STEPS = 150
+LIMIT = 0.02
+"""Points of root mean squared error that quantizing may add on the lots learned from."""
+REACH = 127
 
 
 def fit(samples: Samples, seed: int) -> Regressor:
@@ -46,5 +51,21 @@ def fit(samples: Samples, seed: int) -> Regressor:
     network = min(networks, key=lambda fitted: float(fitted.loss_))
     first, last = network.coefs_
     below, above = network.intercepts_
-    kind = Dense.from_float([first.T, last.T * spread], [below, above * spread + level], samples.table)
-    return Regressor(samples.front, kind, samples.scale)
+    points = Network((first.T, last.T * spread), (below, above * spread + level))
+    middle = sum(samples.scale) / 2
+    # Where the scale fits 16 bits the network's output does too, and other runtimes can take it.
+    around = middle if samples.scale[1] - middle <= REACH else None
+
+    def score(model: Network | Quantized) -> float:
+        said = np.clip(model.run(samples.table)[:, 0], *samples.scale)
+        return -float(np.sqrt(np.mean((said - samples.reference) ** 2)))
+
+    choice = quantize(
+        points,
+        samples.table,
+        score,
+        LIMIT,
+        candidates=partial(score_candidates, around=around),
+        take_best=True,
+    )
+    return Regressor(samples.front, choice.model.dense, samples.scale, choice.as_meta())

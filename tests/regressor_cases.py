@@ -1,0 +1,127 @@
+"""Regressors at random: models at the edges of what the packer admits, readings at the edges of what a sensor gives."""
+
+import itertools
+
+import numpy as np
+
+from canbean.tiny.dense import Dense, Layer
+from canbean.tiny.features import Channel, Features
+from canbean.tiny.neighbours import Neighbours
+from canbean.tiny.polynomial import Polynomial, terms
+from canbean.tiny.regressor import Regressor
+
+ACC = 2**29 - 1
+EDGES = [-(2**30), -(2**28), -(2**28) + 1, -1, 0, 1, 2, 2**28 - 1, 2**28, 2**30 - 1]
+
+
+def random_channel(rng):
+    """Any admitted channel, or one that a calibration gives."""
+    if rng.random() < 0.7:
+        values = np.exp(rng.normal(rng.uniform(3, 10), rng.uniform(0.1, 1), 20))
+        return Channel.fit(np.minimum(values, 200_000), decimals=int(rng.integers(0, 4)))
+    pre = int(rng.integers(0, 16))
+    limit = ACC >> pre if rng.random() < 0.5 else int(rng.integers(0, ACC >> pre))
+    fitting = 31 + max(0, (limit << pre).bit_length() - 15)  # the limit is about where the feature saturates
+    return Channel(
+        decimals=0,
+        transform="log2" if rng.random() < 0.5 else "linear",
+        offset=int(rng.integers(-(2**28), 2**28, endpoint=True)) if rng.random() < 0.5 else 70_000,
+        limit=limit,
+        pre=pre,
+        multiplier=int(rng.choice([2**30, 2**31 - 1, rng.integers(2**30, 2**31)])),
+        shift=fitting if rng.random() < 0.5 else int(rng.integers(31, 63)),
+        zero_point=int(rng.choice([0, ACC, -ACC, rng.integers(-40_000, 40_000)])),
+    )
+
+
+def random_polynomial(rng, features):
+    degree = int(rng.integers(1, 4)) if features <= 5 else 1
+    shift = int(rng.integers(0, 16))
+    most = min(32767, (2**29 - 2**20 << shift) // (32767 * terms(features, degree)))
+    weights = rng.integers(-most, most, terms(features, degree), endpoint=True)
+    weights[rng.random(len(weights)) < 0.3] = rng.choice([-most, most])
+    room = ACC - int(((np.abs(weights) * 32767 >> shift) + 1).sum())
+    return Polynomial(
+        features, degree, int(rng.choice([room, -room, rng.integers(-room, room)])), weights, shift
+    )
+
+
+def random_neighbours(rng, features):
+    count = int(rng.integers(1, 40))
+    reach = int(rng.choice([3, 300, 2048]))  # a small reach makes ties
+    points = rng.integers(-reach, reach, (count, features), endpoint=True)
+    most = int(rng.choice([2**14, 2**23 - 1]))
+    targets = rng.integers(-most, most, count, endpoint=True)
+    return Neighbours(int(rng.integers(1, min(count, 32) + 1)), points, targets)
+
+
+def random_layer(rng, inputs, outputs, low, high):
+    """A layer whose sums come as close to the limit as the packer admits, or one that seldom saturates."""
+    weights = rng.integers(-128, 127, (outputs, inputs), endpoint=True)
+    weights[rng.random(outputs) < 0.2] = rng.choice([-128, 127])
+    zero_in = int(rng.integers(-128, 128))
+    most = max(-low, high) * 128 * inputs
+    room = ACC - most
+    shift = rng.integers(31, 50, outputs)
+    folded = rng.choice([room, -room, 0, int(rng.integers(-room, room))], outputs)
+    if rng.random() < 0.7:
+        shift = rng.integers(31, 34, outputs) + max(0, most.bit_length() - 16)
+        folded = rng.integers(-most // 4, most // 4, outputs)
+    ends = np.sort(rng.integers(-32767, 32768, 2))
+    return Layer(
+        weights,
+        folded + zero_in * weights.sum(axis=1),
+        rng.choice([2**30, 2**31 - 1, int(rng.integers(2**30, 2**31))], outputs),
+        shift,
+        zero_in,
+        int(rng.integers(-1000, 1000)),
+        *(ends.tolist() if rng.random() < 0.3 else (-32767, 32767)),
+    )
+
+
+def random_dense(rng, features):
+    sizes = [features, *rng.integers(1, 9, int(rng.integers(0, 3))).tolist(), 1]
+    layers, low, high = [], -32767, 32767
+    for inputs, outputs in itertools.pairwise(sizes):
+        layers.append(random_layer(rng, inputs, outputs, low, high))
+        low, high = layers[-1].low, layers[-1].high
+    return Dense(tuple(layers), -32767, 32767)
+
+
+MAKE = {"POLY": random_polynomial, "KNNS": random_neighbours, "DENS": random_dense}
+
+
+def random_regressor(rng, tag):
+    features = int(rng.integers(1, 7))
+    front = Features(tuple(random_channel(rng) for _ in range(features)))
+    limit = ACC if rng.random() < 0.5 else 180 * 256
+    return Regressor(front, MAKE[tag](rng, features), (-limit / 256, limit / 256))
+
+
+def random_readings(rng, regressor, rows):
+    """Readings where each channel's feature moves, some at the edges."""
+    columns = []
+    for channel in regressor.features.channels:
+        moved = channel.offset + channel.limit * rng.normal(0, 0.3, rows)
+        if channel.transform == "log2":
+            moved = np.exp2(np.clip(moved / 4096, 0, 30))
+        column = np.clip(moved, -(2**30), 2**30 - 1).astype(np.int64)
+        edge = rng.random(rows) < 0.1
+        column[edge] = rng.choice(EDGES, edge.sum())
+        columns.append(column)
+    return np.stack(columns, axis=1)
+
+
+def shallow_regressor(rng, tag):
+    """What `roast fit` packs: calibrated channels, parameters from floating point."""
+    values = np.exp(rng.normal([7, 8, 5], 0.4, (30, 3)))
+    front = Features.fit(values)
+    x = front.apply(front.readings(values)) / 4096
+    kind = {
+        "POLY": lambda: Polynomial.from_float(3, 90, 5 * rng.standard_normal(terms(3, 3)), 3),
+        "KNNS": lambda: Neighbours.from_float(5, x, rng.uniform(0, 180, len(x))),
+        "DENS": lambda: Dense.from_float(
+            [rng.standard_normal((8, 3)), 20 * rng.standard_normal((1, 8))], [rng.standard_normal(8), [90]], x
+        ),
+    }[tag]()
+    return Regressor(front, kind, (0, 180)), front.readings(np.exp(rng.normal([7, 8, 5], 0.6, (64, 3))))
