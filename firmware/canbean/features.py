@@ -1,4 +1,4 @@
-# The front end of a regressor: integer readings to features, 4096 to one standard deviation.
+# The front end of a model: integer readings to features, 4096 to one standard deviation.
 # The layout of FEAT is in the host's canbean.tiny.features.
 import struct
 
@@ -15,7 +15,8 @@ class Features:
         self.rows = [struct.unpack_from(ROW, section, 4 + size * i) for i in range(count)]
         self.channels = count
         self.decimals = tuple([row[0] for row in self.rows])
-        self.low, self.high = struct.unpack_from("<ii", section, 4 + size * count)
+        # what follows belongs to others
+        self.size = 4 + size * count
 
     # `out` is array("h", channels)
     def apply(self, readings, out):

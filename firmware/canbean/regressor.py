@@ -1,7 +1,9 @@
 # Readings of a sensor's channels to a score in 1/256 point; allocates nothing once it stands.
+import struct
 from array import array
 
 from .features import Features
+from .kinds import load
 
 
 class Regressor:
@@ -10,21 +12,8 @@ class Regressor:
         if "FEAT" not in sections:
             raise ValueError("the model has no section FEAT")
         self.front = Features(sections["FEAT"])
-        # only the kind in use takes heap
-        if "POLY" in sections:
-            from .polynomial import Polynomial
-
-            self.kind = Polynomial(sections["POLY"])
-        elif "KNNS" in sections:
-            from .neighbours import Neighbours
-
-            self.kind = Neighbours(sections["KNNS"])
-        elif "DENS" in sections:
-            from .dense import Dense
-
-            self.kind = Dense(sections["DENS"])
-        else:
-            raise ValueError("no regressor in this model")
+        self.low, self.high = struct.unpack_from("<ii", sections["FEAT"], self.front.size)
+        self.kind = load(sections)
         self.channels = self.front.channels
         if self.kind.features != self.channels:
             raise ValueError("channels and features differ")
@@ -35,8 +24,8 @@ class Regressor:
     def predict(self, readings):
         self.front.apply(readings, self.features)
         score = self.kind.predict(self.features)
-        if score < self.front.low:
-            return self.front.low
-        if score > self.front.high:
-            return self.front.high
+        if score < self.low:
+            return self.low
+        if score > self.high:
+            return self.high
         return score

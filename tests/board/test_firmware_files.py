@@ -12,7 +12,7 @@ BOARDS = [profiles.profile(name) for name in profiles.names()]
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
-@pytest.mark.parametrize("app", ["gateway", "roastmeter"])
+@pytest.mark.parametrize("app", ["gateway", "model", "roastmeter"])
 def test_all_of_it_compiles_for_every_board(tmp_path, board, app):
     firmware.build(tmp_path, app, board.module, architecture=board.architecture)
     made = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*"))

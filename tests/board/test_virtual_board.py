@@ -258,7 +258,9 @@ def test_boards_that_are_not_there(good, tmp_path):
         VirtualBoard(tmp_path)
     with pytest.raises(BoardError, match="no such board; there are linux, wemos-d1-mini"):
         VirtualBoard(good, board="toaster")
-    with pytest.raises(BoardError, match="toaster: no such application; there are gateway, roastmeter"):
+    with pytest.raises(
+        BoardError, match="toaster: no such application; there are gateway, model, roastmeter"
+    ):
         VirtualBoard(good, "toaster").start()
 
 

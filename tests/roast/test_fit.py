@@ -12,7 +12,7 @@ from canbean.errors import PairsError, QuantizeError, UsageError
 from canbean.roast import fit as fitting
 from canbean.roast import measures, meter, pairs, regressors, simulate
 from canbean.roast.regressors import Samples, mlp
-from canbean.tiny import cbm
+from canbean.tiny import cbm, polynomial
 from canbean.tiny.golden import unpack as unpack_golden
 from canbean.tiny.regressor import Regressor
 
@@ -185,7 +185,8 @@ def test_simulated_pairs_are_read_about_as_well_as_their_noise_allows():
     assert 2 < f.half_width < 5
 
 
-def test_a_family_that_does_not_fit_the_board_is_left_out_and_named():
+def test_a_family_that_does_not_fit_the_board_is_left_out_and_named(monkeypatch):
+    monkeypatch.setattr(polynomial, "FEATURES_MOST", 8)
     lot = np.repeat(np.arange(5), 2)
     wide = np.random.default_rng(0).normal(50, 9, (10, 9)) + 10 * lot[:, None]
     f = fitting.fit(table(lot, wide, 30 + 20 * lot), models=["ridge", "neighbours"])

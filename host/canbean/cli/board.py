@@ -37,7 +37,7 @@ def virtual(
     The application is the one the model is made for. Prints the port, then runs until ctrl-C.
     """
     application = cbm.read(model).meta.get("app")
-    if application not in {"gateway", "roastmeter"}:
+    if application not in {"gateway", "roastmeter", "model"}:
         raise ModelError(f"{model}: is a model for {application!r}, which no firmware here runs")
     secret = None if key is None else read_key(key)
     with VirtualBoard(model, application, heap=heap, key=secret) as board:

@@ -1,4 +1,4 @@
-"""`canbean model`: look into model files."""
+"""`canbean model`: make model files, and look into them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from canbean.cli import sign
 from canbean.cli.export import export
 from canbean.cli.logs import AsJson
 from canbean.cli.output import json_line, note, results, table
+from canbean.cli.pack import pack
 from canbean.cli.sign import ModelPath
 from canbean.errors import ModelError
 from canbean.files import read_bytes
 from canbean.tiny import cbm
 
 app = typer.Typer(no_args_is_help=True)
+app.command()(pack)
 app.command()(sign.sign)
 app.command()(sign.verify)
 app.command("key")(sign.key)

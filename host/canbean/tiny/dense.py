@@ -307,6 +307,11 @@ class Dense:
         return int(self.layers[0].weights.shape[1])
 
     @property
+    def outputs(self) -> int:
+        """Number of outputs."""
+        return len(self.layers[-1].weights)
+
+    @property
     def macs(self) -> int:
         """Multiplications of one run: one a weight."""
         return sum(int(layer.weights.size) for layer in self.layers)

@@ -1,0 +1,81 @@
+# Any model: a row of features in, the prediction out.
+import struct
+
+from canbean.console import Console
+
+
+# -> digest, predictor, names of classes, decimal. Imported here, so that a board whose heap is too small can still say so.
+def load(path):
+    import json
+
+    from canbean import decimal
+    from canbean.kinds import TAGS
+    from canbean.model import Model
+    from canbean.predictor import Predictor
+
+    known = ("META", "GOLD", "FEAT", "TASK") + TAGS
+    model = Model(path, "model", known)
+    predictor = Predictor({tag: model.read(tag) for tag in known[2:] if tag in model.sections})
+    for given, answers in model.golden():
+        found = predictor.predict(struct.unpack("<%di" % predictor.channels, given))
+        if tuple(found)[: predictor.count] != answers:
+            raise ValueError("a golden row is answered differently here: the model is refused")
+    names = json.loads(model.read("META")).get("classes", ())
+    if len(names) != predictor.classes:
+        raise ValueError("the model does not name its classes")
+    model.close()
+    return model.digest, predictor, names, decimal
+
+
+def main(board):
+    console = Console(board, "model")
+    predictor = decimal = None
+    names, raw = (), []
+    predictions = 0
+    try:
+        console.model, predictor, names, decimal = load("model.cbm")
+        raw = [0] * predictor.channels
+        console.refused = None
+    except Exception as error:
+        console.refused = str(error) or type(error).__name__
+
+    def number(i):
+        return decimal.text(predictor.answers[i], predictor.exponent)
+
+    def predict(words):
+        nonlocal predictions
+        if console.refused:
+            raise ValueError(console.refused)
+        if len(words) != len(raw):
+            raise ValueError("this model takes %d numbers, these are %d" % (len(raw), len(words)))
+        for i in range(len(raw)):
+            raw[i] = decimal.number(words[i], predictor.decimals[i])
+        predictions += 1
+        ms = console.uptime()
+        answers = predictor.predict(raw)
+        value = name = margin = anomaly = None
+        if predictor.task == 1:
+            name = names[answers[0]]
+            margin = bytes(number(1), "ascii")
+        else:
+            value = number(0)
+            if predictor.task == 2:
+                anomaly = answers[1] > 0
+            elif predictor.count > 1:
+                value = "[" + ",".join([number(i) for i in range(predictor.count)]) + "]"
+            value = bytes(value, "ascii")
+        console.lines.send(
+            "prediction",
+            (
+                ("t", bytes("%d.%03d" % (ms // 1000, ms % 1000), "ascii")),
+                ("value", value),
+                ("class", name),
+                ("margin", margin),
+                ("anomaly", anomaly),
+                ("raw", bytes("[" + ",".join([str(v) for v in raw]) + "]", "ascii")),
+            ),
+        )
+
+    console.commands["predict"] = predict
+    console.counts = lambda: (("predictions", predictions),)
+    console.run()

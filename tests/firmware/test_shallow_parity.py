@@ -1,0 +1,293 @@
+"""Forests, kernel sums, polynomials of several outputs and whole predictors: the same integers on the host and the board.
+
+Models are drawn at the edges of what the packer admits.
+"""
+
+import json
+import shutil
+from fractions import Fraction
+from math import floor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from canbean.board import firmware
+from canbean.errors import QuantizeError
+from canbean.tiny.dense import Dense, Layer
+from canbean.tiny.features import Channel, Features
+from canbean.tiny.fixed import ACCUMULATOR_LIMIT
+from canbean.tiny.forest import Forest
+from canbean.tiny.kernel import EXP2_TABLE, OCTAVES, Kernel, coarseness, exp2_q
+from canbean.tiny.neighbours import Neighbours
+from canbean.tiny.polynomial import Polynomial, terms
+from canbean.tiny.predictor import Predictor
+
+TAGS = ("POLY", "FRST", "RBFS", "KNNS", "DENS")
+ACC = ACCUMULATOR_LIMIT - 1
+EDGES = [-32767, -32766, -1, 0, 1, 32766, 32767]
+
+
+def random_tree(rng, features, rows):
+    """Nodes (feature, threshold, left or row, right) of a tree in preorder."""
+    nodes = []
+
+    def grow(depth):
+        here = len(nodes)
+        if depth == 0 or rng.random() < 0.3:
+            nodes.append([-1, 0, int(rng.integers(rows)), 0])
+            return here
+        threshold = int(rng.choice([*EDGES, rng.integers(-32768, 32768)]))
+        nodes.append([int(rng.integers(features)), threshold, here + 1, 0])
+        grow(depth - 1)
+        nodes[here][3] = grow(depth - 1)
+        return here
+
+    grow(int(rng.integers(0, 8)))
+    return np.array(nodes).T
+
+
+def random_forest(rng, features, outputs):
+    columns = outputs if rng.random() < 0.5 else 1
+    count = int(rng.choice([1, 3, 70, 700]))  # codes of one and two bytes
+    values = rng.integers(-32767, 32767, (count, columns), endpoint=True)
+    if columns == 1 and rng.random() < 0.5:
+        values >>= 1  # fits inline
+    trees = [random_tree(rng, features, count) for _ in range(int(rng.integers(1, 12)))]
+    roots, at = [], 0
+    for tree in trees:
+        tree[2:][:, tree[0] >= 0] += at
+        roots.append(at)
+        at += tree.shape[1]
+    feature, threshold, left, right = np.hstack(trees)
+    shift = int(rng.integers(-24, 10))
+    most = int(np.abs(values).max()) * len(trees)
+    room = ACC - (most << shift if shift >= 0 else most)
+    bias = rng.choice([room, -room, 0], outputs)
+    return Forest(features, bias, shift, roots, feature, threshold, left, right, values)
+
+
+def random_kernel(rng, features, outputs):
+    count = int(rng.integers(1, 20))
+    coarse = coarseness(features)
+    vectors = rng.integers(-32767 >> coarse, 32767 >> coarse, (count, features), endpoint=True)
+    shift = int(rng.integers(0, 16))
+    most = min(32767, (2**29 - 2**20 << shift) // (32768 * count) - 1)
+    weights = rng.integers(-most, most, (count, outputs), endpoint=True)
+    weights[rng.random(count) < 0.3] = rng.choice([-most, most])
+    reach = ((np.abs(weights) * 32768 >> shift) + 1).sum(axis=0).max()
+    room = ACC - 512 - int(reach)
+    return Kernel(
+        vectors,
+        weights,
+        rng.choice([room, -room, 0], outputs),
+        int(rng.choice([2**30, 2**31 - 1, rng.integers(2**30, 2**31)])),
+        int(rng.integers(31, 50)),
+        shift,
+        int(rng.integers(0, 9)),
+    )
+
+
+def random_polynomial(rng, features, outputs):
+    degree = int(rng.integers(1, 4)) if features <= 5 else 1
+    shift = int(rng.integers(0, 16))
+    count = terms(features, degree)
+    most = min(32767, (2**29 - 2**20 << shift) // (32767 * count))
+    weights = rng.integers(-most, most, (outputs, count), endpoint=True)
+    room = ACC - int(((np.abs(weights) * 32767 >> shift) + 1).sum(axis=1).max())
+    bias = rng.choice([room, -room, 0], outputs)
+    return Polynomial(features, degree, bias, weights if outputs > 1 else weights[0], shift)
+
+
+def random_dense(rng, features, outputs):
+    layer = Layer(
+        rng.integers(-127, 128, (outputs, features)),
+        rng.integers(-99_999, 99_999, outputs),
+        rng.integers(2**30, 2**31, outputs),
+        rng.integers(31, 40, outputs),
+        *(0, 0, -(2**28), 2**28),
+    )
+    return Dense((layer,), -32767, 32767)
+
+
+def random_neighbours(rng, features, classes):
+    count = int(rng.integers(1, 30))
+    points = rng.integers(-2048, 2048, (count, features), endpoint=True)
+    most = classes or 2**23 - 1
+    low = 0 if classes else -most
+    return Neighbours(int(rng.integers(1, min(count, 9) + 1)), points, rng.integers(low, most, count))
+
+
+MAKE = {"POLY": random_polynomial, "FRST": random_forest, "RBFS": random_kernel, "DENS": random_dense}
+
+
+def random_predictor(rng, tag):
+    features = int(rng.choice([1, 2, 4, 6, 20, 63]))
+    values = rng.normal(0, 1, (20, features)) * 10.0 ** rng.integers(-1, 5, features)
+    front = Features(tuple(Channel.fit(column, transform="linear") for column in values.T))
+    task = str(rng.choice(["regression", "classification", "anomaly"]))
+    more = {"exponent": int(rng.integers(-18, 19))}
+    count = int(rng.integers(2, 7))
+    if tag == "KNNS":
+        more["rule"] = "votes" if task == "classification" else "scores"
+        kind = random_neighbours(rng, features, count if task == "classification" else 0)
+    else:
+        outputs = 1 if task == "anomaly" else int(rng.integers(1, 6))
+        if task == "classification":
+            more["rule"] = str(rng.choice(["scores", "pairs"]))
+            count = count if more["rule"] == "scores" else max(count, 3)
+            outputs = count * (count - 1) // 2 if more["rule"] == "pairs" else count
+            if count == 2 and rng.random() < 0.5:
+                outputs = 1
+        kind = MAKE[tag](rng, features, outputs)
+    if task == "classification":
+        more["classes"] = tuple(range(count))
+    if task == "anomaly":
+        more["threshold"] = int(rng.integers(-(2**20), 2**20))
+    readings = front.readings(values[rng.integers(0, 20, 12)] * rng.uniform(-4, 4, (12, 1)))
+    return Predictor(front, kind, task, **more), readings
+
+
+def answers(board, readings):
+    return [list(board.predict(row))[: board.count] for row in readings]
+
+
+@pytest.mark.parametrize("tag", TAGS)
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=60)
+def test_host_is_firmware_on_cpython(tag, seed):
+    predictor, readings = random_predictor(np.random.default_rng(seed), tag)
+    board = firmware.module("predictor").Predictor(predictor.sections())
+    assert board.decimals == predictor.features.decimals
+    assert answers(board, readings.tolist()) == predictor.predict(readings).tolist()
+
+
+@pytest.mark.parametrize("tag", ["FRST", "RBFS", "POLY"])
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=60)
+def test_kinds_at_the_edges_of_their_features(tag, seed):
+    rng = np.random.default_rng(seed)
+    features, outputs = int(rng.choice([1, 3, 63])), int(rng.integers(1, 5))
+    host = MAKE[tag](rng, features, outputs)
+    module, name = {
+        "FRST": ("forest", "Forest"),
+        "RBFS": ("rbf", "Kernel"),
+        "POLY": ("polynomial", "Polynomial"),
+    }[tag]
+    board = getattr(firmware.module(module), name)(host.to_bytes())
+    x = rng.choice([*EDGES, int(rng.integers(-32767, 32768))], (20, features))
+    x[::2] = rng.integers(-32767, 32768, x[::2].shape)
+    assert [list(board.run(row)) for row in x.tolist()] == host.run(x).tolist()
+    again = type(host).from_bytes(host.to_bytes())
+    assert again.run(x).tolist() == host.run(x).tolist()
+
+
+def test_the_table_of_powers_is_the_hosts():
+    board = firmware.module("rbf")
+    assert EXP2_TABLE.astype("<u2").tobytes() == board.EXP2
+    assert board.OCTAVES == OCTAVES
+    u = np.unique(np.concatenate([np.arange(0, OCTAVES, 97), np.arange(70_000), [OCTAVES]]))
+    assert [board.exp2_q(v) for v in u.tolist()] == exp2_q(u).tolist()
+
+
+@given(st.decimals(-(10**7), 10**7, places=9), st.integers(0, 6))
+def test_decimal_numbers_are_read_exactly(number, decimals):
+    board = firmware.module("decimal")
+    words = f"{number:f}"
+    nearest = floor(Fraction(words) * 10**decimals + Fraction(1, 2))
+    assert board.number(words, decimals) == max(-(2**28), min(2**28, nearest))
+
+
+@given(st.integers(-(2**30), 2**30 - 1), st.integers(-18, 18))
+def test_decimal_numbers_are_written_exactly(n, exponent):
+    text = firmware.module("decimal").text(n, exponent)
+    assert Fraction(text) == n * Fraction(10) ** exponent
+    assert float(json.loads(text)) == float(text)
+
+
+@pytest.mark.parametrize("word", ["", "-", "x", "1e3", "--1", "1.2.3", ".", "0x1", "1_0", "nan", "inf"])
+def test_what_is_no_decimal_number_is_refused(word):
+    with pytest.raises((ValueError, IndexError)):
+        firmware.module("decimal").number(word, 2)
+
+
+RUN = """
+import gc
+import json
+if {small}:
+    gc.disable()  # this VM's collector does not see what lives in WebAssembly's own locals
+from canbean.predictor import Predictor
+
+def allocated(board, rows):
+    board.predict(rows[0])
+    before = gc.mem_alloc()
+    for i in range(len(rows)):
+        board.predict(rows[i])
+    return gc.mem_alloc() - before
+
+for line in open("{folder}/cases.json"):
+    case = json.loads(line)
+    sections = {{tag: bytes(content) for tag, content in case["sections"].items()}}
+    board = Predictor(sections)
+    rows = case["readings"]
+    found = [list(board.predict(row))[:board.count] for row in rows]
+    print(json.dumps([allocated(board, rows) if {small} else 0, found]))
+"""
+
+
+def cases(folder, seed, count):
+    rng = np.random.default_rng(seed)
+    drawn = [random_predictor(rng, tag) for tag in TAGS for _ in range(count)]
+    with (folder / "cases.json").open("w") as file:
+        for predictor, readings in drawn:
+            sections = {name: list(content) for name, content in predictor.sections().items()}
+            file.write(json.dumps({"sections": sections, "readings": readings.tolist()}) + "\n")
+    return [predictor.predict(readings).tolist() for predictor, readings in drawn]
+
+
+def test_host_is_micropython(vm, tmp_path):
+    expected = cases(tmp_path, 1, 30)
+    lines = vm.run(RUN.format(folder=tmp_path, small=False), heap="16M").splitlines()
+    assert [json.loads(line)[1] for line in lines] == expected
+    # The models do not all answer the same to everything.
+    assert sum(len({tuple(row) for row in rows}) for rows in expected) > 500
+
+
+def test_predicting_allocates_nothing_on_a_32_bit_board(vm32, tmp_path):
+    """A single integer past 31 bits, anywhere, would be an allocation."""
+    shutil.copytree(firmware.folder() / "canbean", tmp_path / "canbean")
+    expected = cases(tmp_path, 2, 6)
+    lines = [
+        json.loads(line) for line in vm32(RUN.format(folder="/input", small=True), tmp_path).splitlines()
+    ]
+    assert [found for _, found in lines] == expected
+    assert [spent for spent, _ in lines] == [0] * len(lines)
+
+
+def test_a_broken_twin_is_seen(monkeypatch):
+    """One power of the table off by one must show."""
+    board = firmware.module("rbf")
+    broken = bytearray(board.EXP2)
+    broken[40] ^= 1
+    monkeypatch.setattr(board, "EXP2", bytes(broken))
+    rng = np.random.default_rng(3)
+    host = Kernel.from_float(rng.integers(-9000, 9000, (40, 2)), rng.normal(0, 1e5, (40, 1)), [0], 1e-8)
+    x = rng.integers(-9000, 9000, (200, 2))
+    assert [board.Kernel(host.to_bytes()).run(row)[0] for row in x.tolist()] != host.run(x)[:, 0].tolist()
+
+
+def test_what_does_not_fit_together_is_refused():
+    forest = random_forest(np.random.default_rng(0), 2, 3)
+    front = Features(tuple(Channel.fit([1.0, 2, 3]) for _ in range(2)))
+    for task, more in (
+        ("classification", {"classes": ("a", "b")}),
+        ("classification", {"classes": ("a", "b", "c", "d"), "rule": "pairs"}),
+        ("anomaly", {}),
+        ("regression", {"classes": ("a", "b", "c")}),
+        ("classification", {"classes": ("a", "b", "c"), "rule": "votes"}),
+    ):
+        with pytest.raises(QuantizeError, match=f"3 scores do not make a {task}"):
+            Predictor(front, forest, task, **more)
+    with pytest.raises(QuantizeError, match="1 channels for a model of 2 features"):
+        Predictor(Features(front.channels[:1]), forest, "regression")
