@@ -108,4 +108,8 @@ def ledger(model_path: Path, folder: Path) -> int:
 def mpy_bytes(folder: Path) -> int:
     """Bytes of .mpy that the gateway needs on a board, in a folder made by `ledger`."""
     other = {"dense", "features", "polynomial", "neighbours", "regressor", "fed_sensor"}
-    return sum(path.stat().st_size for path in folder.rglob("*.mpy") if path.stem not in other)
+    return sum(
+        path.stat().st_size
+        for path in folder.rglob("*.mpy")
+        if path.stem not in other and not path.stem.endswith("_viper")
+    )

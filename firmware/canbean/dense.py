@@ -5,36 +5,70 @@ from array import array
 
 from .fixed import requantize
 
+try:
+    from .dense_viper import layer as native
+except Exception:
+    # CPython, a VM without native code, an .mpy for another processor, no room for it: the plain loop does the same
+    native = None
+
 HEAD = "<HHiiii"
 
 
 class Dense:
-    def __init__(self, section):
+    # `kernel` None takes the plain loop
+    def __init__(self, section, kernel=native):
         self.section = section
+        self.kernel = kernel
         self.layers = []
-        at, widest = 12, 0
+        at, widest, width = 12, 0, 0
         for _ in range(section[0]):
             inputs, outputs, _, zero_out, low, high = struct.unpack_from(HEAD, section, at)
-            at += 20
-            bias = array("i", section[at : at + 4 * outputs])
-            at += 4 * outputs
+            bias = at + 20
             half = 2 * outputs + 3 & ~3
-            m1 = array("H", section[at : at + 2 * outputs])
-            m0 = array("H", section[at + half : at + half + 2 * outputs])
-            shifts = at + 2 * half
+            m1 = bias + 4 * outputs
+            m0 = m1 + half
+            shifts = m0 + half
             weights = shifts + (outputs + 3 & ~3)
             at = weights + (outputs * inputs + 3 & ~3)
-            self.layers.append((inputs, outputs, zero_out, low, high, bias, m1, m0, shifts, weights))
+            # native code checks no index
+            if at > len(section) or width not in (0, inputs):
+                raise ValueError("section DENS does not hold what it says")
+            if kernel is None:
+                folded = array("i", section[bias:m1])
+                halves = [array("H", section[i : i + 2 * outputs]) for i in (m1, m0)]
+                rest = (folded, halves[0], halves[1], shifts, weights)
+                self.layers.append((inputs, outputs, zero_out, low, high) + rest)
+            width = outputs
             widest = max(widest, outputs)
         if at != len(section):
             raise ValueError("section DENS does not hold what it says")
-        self.features = self.layers[0][0]
+        self.count = section[0]
+        self.features = struct.unpack_from("<H", section, 12)[0]
         self.outputs = outputs
+        # whoever writes the inputs here spares `run` to copy them
+        self.given = array("i", bytes(4 * self.features))
         self.front = array("i", bytes(4 * widest))
         self.back = array("i", bytes(4 * widest))
 
     # The buffer with the outputs; it is valid until the next call.
     def run(self, x):
+        kernel, section = self.kernel, self.section
+        if kernel is None:
+            return self.plain(x)
+        given = self.given
+        if x is not given:
+            for i in range(self.features):
+                given[i] = x[i]
+        x = given
+        y, other = self.front, self.back
+        at = 12
+        for _ in range(self.count):
+            at = kernel(x, section, at, y)
+            x = y
+            y, other = other, y
+        return x
+
+    def plain(self, x):
         section = self.section
         y, other = self.front, self.back
         for layer in self.layers:

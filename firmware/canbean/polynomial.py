@@ -1,9 +1,16 @@
 # Polynomials of degree 1 to 3, one for each output. The layout of POLY is in the host's canbean.tiny.polynomial.
 from array import array
 
+try:
+    from .polynomial_viper import polynomial as native
+except Exception:
+    # as in dense.py: no native code here
+    native = None
+
 
 class Polynomial:
-    def __init__(self, section):
+    # `kernel` None takes the plain loop
+    def __init__(self, section, kernel=native):
         self.features, self.degree, self.shift = section[0], section[1], section[2]
         self.outputs = section[3] + 1
         terms, combinations = 0, 1
@@ -11,33 +18,52 @@ class Polynomial:
             combinations = combinations * (self.features + d) // (d + 1)
             terms += combinations
         end = 4 + 4 * self.outputs
-        # before any memory is taken for it
+        # native code checks no index, and nothing takes memory before
         if not terms or len(section) != end + (2 * terms * self.outputs + 3 & ~3):
             raise ValueError("section POLY does not hold what it says")
-        self.bias = array("i", section[4:end])
-        self.weights = array("h", section[end : end + 2 * terms * self.outputs])
-        self.monomials = array("h", bytes(2 * terms))
+        # the features, where whoever writes them spares `run` to copy them; behind them the other monomials, then
+        # where the monomials begin that have no feature before the i-th
+        self.given = array("i", bytes(4 * (terms + self.features)))
         self.out = array("i", bytes(4 * self.outputs))
-        # where the monomials begin that have no feature before the i-th, in the degree below and in this one
-        self.below = array("H", bytes(2 * self.features))
-        self.starts = array("H", bytes(2 * self.features))
+        self.terms = terms
+        self.parts = (kernel, self.given, section, terms, self.out)
+        if kernel is None:
+            self.bias = array("i", section[4:end])
+            self.weights = array("h", section[end : end + 2 * terms * self.outputs])
 
     # The buffer with the scores; it is valid until the next call.
     def run(self, x):
-        monomials, weights, shift = self.monomials, self.weights, self.shift
-        below, starts, out = self.below, self.starts, self.out
-        features = self.features
+        kernel, given, section, terms, out = self.parts
+        if x is not given:
+            for i in range(self.features):
+                given[i] = x[i]
+        if kernel is None:
+            self.plain()
+        else:
+            kernel(given, section, terms, out)
+        return out
+
+    def predict(self, x):
+        kernel, given, section, terms, out = self.parts
+        if x is given and kernel:
+            return kernel(given, section, terms, out)
+        return self.run(x)[0]
+
+    def plain(self):
+        # not four at once, which MicroPython does by a tuple
+        monomials, weights, out = self.given, self.weights, self.out
+        features, terms, shift = self.features, self.terms, self.shift
         for i in range(features):
-            monomials[i] = x[i]
-            starts[i] = i
+            monomials[terms + i] = i
         end = features
         for _ in range(1, self.degree):
             at = end
             for i in range(features):
-                below[i] = starts[i]
-                starts[i] = at
-                for k in range(below[i], end):
-                    m = x[i] * monomials[k] + 8192 >> 14
+                x = monomials[i]
+                below = monomials[terms + i]
+                monomials[terms + i] = at
+                for k in range(below, end):
+                    m = x * monomials[k] + 8192 >> 14
                     if m > 32767:
                         m = 32767
                     elif m < -32767:
@@ -49,11 +75,7 @@ class Polynomial:
         at = 0
         for o in range(self.outputs):
             acc = self.bias[o]
-            for i in range(end):
+            for i in range(terms):
                 acc += monomials[i] * weights[at] + half >> shift
                 at += 1
             out[o] = acc + 8 >> 4
-        return out
-
-    def predict(self, x):
-        return self.run(x)[0]

@@ -78,7 +78,8 @@ def build(
         app: a file of `firmware/apps`, without `.py`.
         board: a file of `firmware/boards`, without `.py`.
         compiled: as `.mpy` by mpy-cross; else the sources as they are.
-        architecture: mpy-cross's name of the board's processor, needed for native code only.
+        architecture: mpy-cross's name of the board's processor. Without one the files of native code,
+            `canbean/*_viper.py`, are left out when compiled, and the board computes the same in bytecode.
 
     Raises:
         BoardError: no such app or board, or an mpy-cross that does not fit.
@@ -92,6 +93,8 @@ def build(
             raise BoardError(f"{file.stem}: no such {what}; there are {known}")
     files += sorted((source / "canbean").glob("*.py")) + sorted((source / "drivers").glob("*.py"))
     for file in files:
+        if file.stem.endswith("_viper") and compiled and not architecture:
+            continue
         name = file.relative_to(source)
         (target / name).parent.mkdir(exist_ok=True)
         content = read_bytes(file, "firmware file")

