@@ -19,12 +19,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import peers
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import Ridge
 from sklearn.neural_network import MLPRegressor
 from sklearn.svm import SVR
 
+import tiny_peers as peers
 from canbean.board import firmware
 from canbean.board.virtual import find_vm
 from canbean.tiny import cbm, cost, golden
@@ -273,31 +273,31 @@ def autoencoder_bench(folder):
 
 
 def targets(said):
-    """Each target, what was reached, and whether that is it."""
+    """Each target, what was reached, and whether that is it: None where a side was not there to be measured."""
     network = said["dense 32-16-8-16-32"]
     rows = [("dense 32-16-8-16-32: signed model file, bytes", network["cbm_signed"], "<=", 2600)]
-    if "viper" in network:
-        ratio = network["bytecode"]["us"] / network["viper"]["us"]
-        rows.append((f"dense 32-16-8-16-32: bytecode / viper ({NOT_A_BOARD})", ratio, ">=", 25))
+    ratio = network["bytecode"]["us"] / network["viper"]["us"] if "viper" in network else None
+    rows.append((f"dense 32-16-8-16-32: bytecode / viper ({NOT_A_BOARD})", ratio, ">=", 25))
     for name, found in said["problems"].items():
         ours, m2, eml = found["ours"], found["m2cgen"], found["emlearn"]
-        if "cbm" not in ours:
-            continue
         sizes = [m2[k] for k in ("py", "mpy") if k in m2] + [eml[k] for k in ("object_bytes",) if eml.get(k)]
-        if sizes:
-            rows.append(
-                (f"{name}: our file, bytes, against the peers' smallest", ours["cbm"], "<=", min(sizes))
-            )
+        size = ours.get("cbm") if sizes else None
+        rows.append(
+            (f"{name}: our file, bytes, against the peers' smallest", size, "<=", min(sizes, default=0))
+        )
         for path in ("bytecode", "viper"):
-            if path in ours:
-                rows.append((f"{name}: heap a prediction, {path}", ours[path]["heap"], "<=", 0))
-                rows.append((f"{name}: integers that differ, {path}", ours[path]["mismatches"], "<=", 0))
-        if "viper" in ours and "us" in m2:
-            ratio = m2["us"] / ours["viper"]["us"]
-            rows.append((f"{name}: m2cgen's Python / our viper ({NOT_A_BOARD})", ratio, ">=", 20))
+            r = ours.get(path, {})
+            rows.append((f"{name}: heap a prediction, {path}", r.get("heap"), "<=", 0))
+            rows.append((f"{name}: integers that differ, {path}", r.get("mismatches"), "<=", 0))
+        ratio = m2["us"] / ours["viper"]["us"] if "viper" in ours and "us" in m2 else None
+        rows.append((f"{name}: m2cgen's Python / our viper ({NOT_A_BOARD})", ratio, ">=", 20))
+    met = {
+        "<=": lambda reached, limit: bool(reached <= limit),
+        ">=": lambda reached, limit: bool(reached >= limit),
+    }
     return [
         {"what": what, "reached": reached, "target": f"{sign} {limit}",
-         "met": bool(reached <= limit if sign == "<=" else reached >= limit)}
+         "met": None if reached is None else met[sign](reached, limit)}
         for what, reached, sign, limit in rows
     ]  # fmt: skip
 
@@ -353,9 +353,9 @@ def show(said):
         print(f"  {name}: " + ", ".join(f"{a} {n}" for a, n in sizes.items()))
     print("\ntargets:")
     for row in said["targets"]:
-        print(
-            f"  {'met   ' if row['met'] else 'MISSED'} {row['what']}: {row['reached']:.4g} (target {row['target']})"
-        )
+        mark = {True: "met   ", False: "MISSED", None: "?     "}[row["met"]]
+        reached = "not measured" if row["reached"] is None else f"{row['reached']:.4g}"
+        print(f"  {mark} {row['what']}: {reached} (target {row['target']})")
 
 
 def main():
