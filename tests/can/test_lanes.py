@@ -22,9 +22,10 @@ def test_every_byte_in_every_place_is_a_digit_or_is_not(place, around):
     assert ((bad == 0) == digits).all()
     said = [around * place + chr(code) + around * (7 - place) for code in every[digits]]
     assert value[digits].tolist() == [int(text, 16) for text in said]
-    four, bad = lanes.octets(words(every, place, around))
-    assert ((bad == 0) == digits).all()
-    assert four[digits].tolist() == [int.from_bytes(bytes.fromhex(text), "little") for text in said]
+    four, bad = lanes.pairs(words(every, place, around)[:, None])
+    assert (~bad == digits).all()
+    assert [row.tobytes() for row in four[digits]] == [bytes.fromhex(text) for text in said]
+    assert lanes.pairs(words(every[digits], place, around)[:, None])[1] is None
 
 
 @pytest.mark.parametrize("place", range(8))

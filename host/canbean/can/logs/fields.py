@@ -38,8 +38,10 @@ def cleared(cells: Bytes, length: Places, *, right: bool = False) -> Bytes:
 def number(text: Bytes, start: Places, end: Places, base: int, widest: int) -> tuple[Places, Mask]:
     """Values of the whole numbers in [start, end), of 1 to `widest` digits (16 at most), and which could be read."""
     length = end - start
-    good = (length >= 1) & (length <= widest)
-    width = int(min(max(length.max(initial=1), 1), widest))
+    longest = int(length.max(initial=1))
+    fitting = longest <= widest and int(length.min(initial=1)) >= 1
+    good = np.ones(len(length), bool) if fitting else (length >= 1) & (length <= widest)
+    width = min(max(longest, 1), widest)
     if width <= 8:
         (word,) = lanes.load(text, end - 8)
         value, bad = lanes.whole(lanes.filled(word, _last(length)), base)
@@ -49,7 +51,10 @@ def number(text: Bytes, start: Places, end: Places, base: int, widest: int) -> t
         above, worse = lanes.whole(lanes.filled(upper, _last(length - 8)), base)
         value += above * np.uint64(base**8)
         bad |= worse
-    good &= bad == 0
+    if bad.any():
+        good &= bad == 0
+    elif fitting:
+        return value.view(np.int64), good
     return (value * good).view(np.int64), good
 
 
@@ -66,14 +71,14 @@ def _last(length: Places) -> NDArray[np.uint64]:
     """Masks of the last `length` characters of a word."""
     if len(length) and (length == length[0]).all():
         length = length[:1]
-    return lanes.LAST[np.minimum(np.maximum(length, 0), 8)]
+    return lanes.LAST.take(length, mode="clip")
 
 
 def _first(length: Places) -> NDArray[np.uint64]:
     """Masks of the first `length` characters of a word."""
     if len(length) and (length == length[0]).all():
         length = length[:1]
-    return lanes.FIRST[np.minimum(np.maximum(length, 0), 8)]
+    return lanes.FIRST.take(length, mode="clip")
 
 
 def microseconds(text: Bytes, start: Places, end: Places, point: int = DOT) -> tuple[Places, Mask]:
@@ -81,8 +86,11 @@ def microseconds(text: Bytes, start: Places, end: Places, point: int = DOT) -> t
 
     More than six decimals are rounded to the nearest microsecond. `point` is the byte before the decimals.
     """
-    minus = (end > start) & (text[start] == MINUS)
-    start = start + minus
+    minus = text[start] == MINUS
+    signs = bool(minus.any())
+    if signs:
+        minus &= end > start
+        start = start + minus
     dot = _dot(text, start, end, point)
     whole, good = number(text, start, dot, 10, 12)
     fraction = np.minimum(dot + 1, end)
@@ -94,8 +102,7 @@ def microseconds(text: Bytes, start: Places, end: Places, point: int = DOT) -> t
     else:
         nanoseconds = part * POWERS[9 - np.clip(decimals, 0, 9)] * (decimals > 0)
         value = whole * 1_000_000 + (nanoseconds + 500) // 1000
-    signed: Places = np.where(minus, -value, value)
-    return signed, good
+    return np.where(minus, -value, value) if signs else value, good
 
 
 def _dot(text: Bytes, start: Places, end: Places, point: int) -> Places:
@@ -113,19 +120,19 @@ def _dot(text: Bytes, start: Places, end: Places, point: int) -> Places:
 def octets(text: Bytes, start: Places, end: Places) -> tuple[Bytes, Places, Mask]:
     """Hexadecimal bytes of [start, end): uint8 (n, 8 or 64) padded with zeros, their count, and which could be read."""
     length = end - start
-    good: Mask = (length >= 0) & (length % 2 == 0) & (length <= 128)
-    longest = int(length[good].max(initial=0))
+    good: Mask = (length & 1) == 0
+    if len(length) and (int(length.min()) < 0 or int(length.max()) > 128):
+        good &= (length >= 0) & (length <= 128)
+    longest = int(length.max(initial=0, where=good))
     count = 2 if longest <= 16 else 16
-    left = length[:, None] - 8 * np.arange(count)
-    keep = lanes.FIRST[np.minimum(np.maximum(left, 0), 8)]
-    value, bad = lanes.octets(lanes.filled(lanes.cells(text, start, count), keep))
-    data = value.astype("<u4")
-    for k in range(1, count):
-        bad[:, 0] |= bad[:, k]
-    good &= bad[:, 0] == 0
+    word = lanes.filled(lanes.cells(text, start, count), lanes.firsts(length, count))
+    data, bad = lanes.pairs(word)
+    if bad is not None:
+        good &= ~bad
     if not good.all():
         data[~good] = 0
-    return data.view(np.uint8).reshape(len(start), 4 * count), np.where(good, length // 2, 0), good
+        length = np.where(good, length, 0)
+    return data, length >> 1, good
 
 
 def names(text: Bytes, start: Places, end: Places, widest: int) -> tuple[NDArray[np.int64], list[str], Mask]:

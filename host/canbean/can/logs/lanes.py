@@ -100,18 +100,37 @@ def whole(word: Words, base: int) -> tuple[Words, Words]:
     return (value & HALF) << _16 | value >> _32, bad
 
 
-def octets(word: Words) -> tuple[Words, Words]:
-    """The four bytes that eight hexadecimal digits say, the first lowest, and bits set where one is no digit."""
-    value, bad = nibbles(word)
-    bytes_ = value << _4
-    value >>= _8
-    bytes_ |= value
-    bytes_ &= PAIRS
-    bytes_ |= bytes_ >> _8
-    bytes_ &= QUADS
-    bytes_ |= bytes_ >> _16
-    bytes_ &= HALF
-    return bytes_, bad
+def _pair_values() -> NDArray[np.uint16]:
+    """The byte that each pair of characters says, `NO_PAIR` where it says none; the first character is the low half."""
+    digit = np.full(256, 16, np.uint16)
+    for value, character in enumerate(b"0123456789ABCDEF"):
+        digit[character] = digit[character | 0x20] = value
+    high, low = digit[None, :], digit[:, None]
+    return np.where((high < 16) & (low < 16), high << 4 | low, NO_PAIR).astype(np.uint16).ravel()
+
+
+NO_PAIR = 256
+PAIR = _pair_values()
+
+
+def pairs(word: Words) -> tuple[Bytes, Mask | None]:
+    """Words (n, count) of hexadecimal digits as bytes (n, 4 count), and which rows hold another character (None: no one)."""
+    value = PAIR.take(word.view("<u2"), mode="clip")
+    bad: Mask | None = None
+    if int(value.max(initial=0)) >= NO_PAIR:
+        bad = np.asarray((value >= NO_PAIR).any(axis=1))
+    return value.astype(np.uint8), bad
+
+
+def firsts(length: Places, count: int) -> Words:
+    """Masks (n, count) of the first `length` characters of so many words."""
+    masks: Words = _FIRSTS[count].take(length, axis=0, mode="clip")
+    return masks
+
+
+_FIRSTS = {
+    count: FIRST[np.clip(np.arange(8 * count + 1)[:, None] - 8 * np.arange(count), 0, 8)] for count in (2, 16)
+}
 
 
 def holds_nul(word: Words, keep: Words) -> Mask:

@@ -194,7 +194,11 @@ def split(raw: bytes, newline: int, before: int = 0) -> tuple[Lines, int]:
     start = np.concatenate([[PAD], end[:-1] + 1]) if count else end
     number = np.arange(before + 1, before + 1 + count)
     # A carriage return before the line end belongs to it.
-    end = end - ((end > start) & (text[end - 1] == RETURN))
+    if RETURN in raw:
+        end = end - ((end > start) & (text[end - 1] == RETURN))
+    if count and int(text[start].min()) > HASH:
+        # No line is empty, begins with a blank or is a comment: all those characters come first.
+        return Lines(text, start, end, number, unterminated), count
     # Blanks in front tell neither a comment from a frame nor an empty line from a full one.
     inner = start.copy()
     while (blank := (inner < end) & BLANK[text[inner]]).any() and int((inner - start).max()) <= PAD:

@@ -224,15 +224,17 @@ def spaced(text: Bytes, start: Places, count: Places, separator: int = 0) -> tup
     count = np.clip(count, 0, SHORT)
     words = lanes.load(text, start, 3)
     digits = _pairs(*words)
-    data = np.empty((len(start), 2), "<u4")
-    bad = np.zeros(len(start), np.uint64)
+    both = np.empty((len(start), 2), np.uint64)
     for half in (0, 1):
-        data[:, half], worse = lanes.octets(lanes.filled(digits[half], PAIRS[half][count]))
-        bad |= worse
+        both[:, half] = lanes.filled(digits[half], PAIRS[half].take(count))
+    data, bad = lanes.pairs(both)
+    good = np.ones(len(start), bool) if bad is None else ~bad
     if separator:
+        other = np.zeros(len(start), np.uint64)
         for word, between in zip(words, SEPARATORS, strict=True):
-            bad |= (word ^ ANY_BYTE * np.uint64(separator)) & between[count]
-    return data.view(np.uint8), bad == 0
+            other |= (word ^ ANY_BYTE * np.uint64(separator)) & between.take(count)
+        good &= other == 0
+    return data, good
 
 
 def _pairs(first: lanes.Words, second: lanes.Words, third: lanes.Words) -> tuple[lanes.Words, lanes.Words]:
