@@ -247,7 +247,10 @@ class Predictor:
         reader = Reader(model.sections["TASK"], f"{name}: section TASK")
         task, rule, scores, exponent, threshold, count, zero = reader.struct(TASK.format[1:])
         reader.end()
-        classes = tuple(model.meta.get("classes", ()))
+        named = model.meta.get("classes", [])
+        classes = tuple(named) if isinstance(named, list) else ()
+        if any(not isinstance(one, str | int) for one in classes):
+            raise ModelError(f"{name}: META names a class by neither text nor whole number")
         if zero or task >= len(TASKS) or rule >= len(RULES) or count != len(classes):
             raise ModelError(f"{reader.where}: there is no such task, or META names other classes")
         kind = KINDS[tags[0]].from_bytes(model.sections[tags[0]], name)
