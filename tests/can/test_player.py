@@ -151,15 +151,15 @@ def test_an_interrupt_in_a_later_round():
     assert (done.rounds, done.row, done.frames) == (2, 51, 251)
 
 
-def test_an_interrupt_while_messages_are_made_counts_only_what_was_sent(monkeypatch):
-    made, sent = player.messages, []
+def test_an_interrupt_while_frames_are_prepared_counts_only_what_was_sent(monkeypatch):
+    made, sent = player.Coming, []
 
     def making(frames):
-        if frames.t_us[0] == 2048 * 500:
+        if len(frames) and frames.t_us[0] == 2048 * 500:
             raise KeyboardInterrupt
         return made(frames)
 
-    monkeypatch.setattr(player, "messages", making)
+    monkeypatch.setattr(player, "Coming", making)
     done = player.play(some(3000, start_us=0), sent.append, speed=None, clock=Clock())
     assert done.row == done.frames == len(sent) == 2048
 
@@ -200,7 +200,7 @@ def test_onto_a_virtual_bus():
 
 def test_long_payloads():
     data = np.arange(128, dtype=np.uint8).reshape(2, 64)
-    made = player.messages(Frames.of([0, 1], 5, data, dlc=[64, 12], flags=FD))
+    made = player.Coming(Frames.of([0, 1], 5, data, dlc=[64, 12], flags=FD)).messages
     assert [bytes(message.data) for message in made] == [data[0].tobytes(), data[1, :12].tobytes()]
 
 

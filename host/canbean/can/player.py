@@ -19,16 +19,16 @@ from canbean.can.frames import ERR, FD, RTR, Frames, id_text
 from canbean.errors import BoardError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
 CHUNK = 1024
-"""Messages that are made before they are sent: few enough to stay in the processor's cache."""
+"""Frames that are prepared at once: few enough to stay in the processor's cache."""
 KEPT = 1 << 16
 """Frames whose lateness is remembered."""
 PACED = 64
-"""The same on a schedule: making them must not take longer than the spin."""
+"""The same on a schedule: what is prepared for them at once must not take longer than the spin."""
 SPIN_NS = 200_000
 """At most this much of a wait is spun: what is spun is taken from whoever else wants the processor, and paid for later."""
 TRANSMIT_S = 1.0
@@ -213,18 +213,23 @@ class Outgoing(can.Message):
         self.data = data
 
 
-def messages(frames: Frames) -> list[can.Message]:
-    """Frames as python-can messages."""
-    remote, fd = (frames.flags & RTR != 0).tolist(), (frames.flags & FD != 0).tolist()
-    width = frames.data.shape[1]
-    payloads: list[bytes] = np.ascontiguousarray(frames.data).view(f"V{width}").ravel().tolist()
-    held = np.where(frames.flags & RTR != 0, 0, frames.dlc)
-    data: Iterable[bytearray]
-    if (held == width).all():
-        data = map(bytearray, payloads)
-    else:
-        data = (bytearray(payload[:size]) for payload, size in zip(payloads, held.tolist(), strict=True))
-    return list(map(Outgoing, frames.id.tolist(), frames.ext.tolist(), remote, fd, frames.dlc.tolist(), data))
+class Coming:
+    """Frames as python-can messages, each made when it is asked for: one at a time takes the least memory and time."""
+
+    def __init__(self, frames: Frames) -> None:
+        remote, fd = (frames.flags & RTR != 0).tolist(), (frames.flags & FD != 0).tolist()
+        width = frames.data.shape[1]
+        payloads: list[bytes] = np.ascontiguousarray(frames.data).view(f"V{width}").ravel().tolist()
+        held = np.where(frames.flags & RTR != 0, 0, frames.dlc).tolist()
+        data = (bytearray(payload[:size]) for payload, size in zip(payloads, held, strict=True))
+        self._ids = iter(frames.id.tolist())
+        self.messages: Iterator[can.Message] = map(
+            Outgoing, self._ids, frames.ext.tolist(), remote, fd, frames.dlc.tolist(), data
+        )
+
+    def __len__(self) -> int:
+        """How many are still to be made."""
+        return length_hint(self._ids)
 
 
 def play(
@@ -260,36 +265,36 @@ def play(
     late: deque[int] = deque(maxlen=KEPT)
     begin = ticks.now()
     told, end, size = begin, 0, CHUNK if due is None else PACED
-    coming: Iterator[can.Message] = iter(())
+    coming = Coming(frames[:0])
     wait = Wait(ticks)
     try:
         with _few_collections():
             while rounds is None or done.rounds < rounds:
                 start = begin + done.rounds * length
                 for at in range(0, len(frames), size):
-                    chunk = messages(frames[at : at + size])
-                    coming, end = iter(chunk), at + len(chunk)
+                    part = frames[at : at + size]
+                    coming, end = Coming(part), at + len(part)
                     if due is None:
-                        deque(map(send, coming), 0)
+                        deque(map(send, coming.messages), 0)
                     else:
                         for when in (due[at : at + size] + start).tolist():
                             wait.until(when)
-                            send(next(coming))
+                            send(next(coming.messages))
                             late.append(ticks.now() - when)
                     if progress is not None and ticks.now() - told > 100_000_000:
                         told = ticks.now()
                         progress(done.rounds * len(frames) + end)
                 done.rounds += 1
-                coming, end = iter(()), 0
+                end = 0
     except KeyboardInterrupt:
         done.stopped = True
     except (can.CanError, OSError, ValueError, NotImplementedError) as error:
-        row = end - length_hint(coming) - 1
+        row = end - len(coming) - 1
         id_ = id_text(int(frames.id[row]), bool(frames.ext[row]))
         raise BoardError(
             f"the bus refuses frame {row + 1} of {len(frames)} (id {id_}, {frames.dlc[row]} bytes): {_first(error)}"
         ) from error
-    done.row = end - length_hint(coming)
+    done.row = end - len(coming)
     done.frames = done.rounds * len(frames) + done.row
     done.log_s = int(frames.t_us[min(done.row, len(frames) - 1) if done.stopped else -1]) / 1e6
     done.seconds = (ticks.now() - begin) / 1e9
