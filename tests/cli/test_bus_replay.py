@@ -56,6 +56,11 @@ def test_with_speed_it_says_how_late(log, listener, capsys):
     assert re.search(r"200 frames in .* s; 99 % at most [\d.]+ ms late", capsys.readouterr().out)
 
 
+def test_names_of_buses_are_shown_as_they_are(log):
+    done = canbean("can", "replay", log, "--bus", "virtual:x", "--to", "0.001")
+    assert "on virtual:x: 10 frames" in done.out
+
+
 def test_stopped_it_says_where(log, listener, capsys, monkeypatch):
     def send(_bus, _message, _timeout=None, sent=[0]):  # noqa: B006 - counts
         sent[0] += 1

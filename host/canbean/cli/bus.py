@@ -125,12 +125,9 @@ def _ask(address: player.Address, frames: Frames) -> None:
         UsageError: nobody is there, or says no.
     """
     count = len(np.unique(frames.key))
+    ids = f"{count} id{'' if count == 1 else 's'}"
     if not sys.stdin.isatty():
-        raise UsageError(
-            f"bus {address}: transmits {count} ids onto a bus that may be real: --yes agrees to it"
-        )
-    question = (
-        f"Transmit {len(frames)} frames of {count} ids onto {address}? Control units on it will act on them."
-    )
+        raise UsageError(f"bus {address}: transmits {ids} onto a bus that may be real: --yes agrees to it")
+    question = f"Transmit {len(frames)} frames of {ids} onto {address}? Control units on it will act on them."
     if not typer.confirm(question, err=True):
         raise UsageError(f"bus {address}: nothing was sent")

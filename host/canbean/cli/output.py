@@ -14,10 +14,10 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-words = Console(stderr=True, highlight=False, soft_wrap=True)
+words = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 """For people: progress, notes, reasons."""
 
-results = Console(highlight=False, soft_wrap=True)
+results = Console(highlight=False, emoji=False, soft_wrap=True)
 """For what was asked."""
 
 
