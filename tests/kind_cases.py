@@ -41,8 +41,9 @@ def random_dense(rng, sizes, reach=INT16):
     return Dense(tuple(layers), -INT16, INT16)
 
 
-def random_lstm(rng):
-    features, cells, outputs = rng.integers(1, [7, 9, 4]).tolist()
+def random_lstm(rng, most=(7, 9, 4)):
+    """Of fewer features, cells and outputs than `most`."""
+    features, cells, outputs = rng.integers(1, most).tolist()
     bits = int(rng.integers(10, 16))
     layer = random_layer(rng, features + cells, 4 * cells)
     if rng.random() < 0.4:
@@ -57,8 +58,9 @@ def random_lstm(rng):
     return Lstm(gates, random_dense(rng, [cells, *hidden, outputs], reach=1 << bits), bits)
 
 
-def random_vae(rng):
-    features, code, wide = rng.integers(1, [9, 4, 6]).tolist()
+def random_vae(rng, features=None):
+    drawn, code, wide = rng.integers(1, [9, 4, 6]).tolist()
+    features = features or drawn
     shift = rng.integers(1, 31, features)
     if rng.random() < 0.7:
         shift = rng.integers(13, 19, features)
@@ -70,8 +72,8 @@ def random_vae(rng):
     )
 
 
-def random_mixture(rng):
-    components, features = int(rng.integers(1, 9)), int(rng.integers(1, 7))
+def random_mixture(rng, features=None):
+    components, features = int(rng.integers(1, 9)), features or int(rng.integers(1, 7))
     constant = rng.integers(-20_000, 40_000, components)
     if rng.random() < 0.3:
         constant = rng.choice([CONSTANT_LEAST, CONSTANT_MOST, 0], components)

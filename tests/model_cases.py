@@ -2,37 +2,70 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import struct
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.mixture import GaussianMixture
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVR
 
 from canbean.can import simulate
 from canbean.detect import model as gateway
 from canbean.detect.learn import learn
-from canbean.tiny import cbm
+from canbean.tiny import cbm, estimators, predictor
 from canbean.tiny.dense import Dense
 from canbean.tiny.features import Features
 from canbean.tiny.neighbours import Neighbours
 from canbean.tiny.polynomial import Polynomial, terms
 from canbean.tiny.regressor import Regressor
+from canbean.tiny.vae import Vae
 
 KEY = bytes(range(32))
-KINDS = ("POLY", "KNNS", "DENS", "FPRN")
+METERS = ("POLY", "KNNS", "DENS")
+KINDS = (*METERS, "FPRN", "FRST", "RBFS", "VAEN", "GMIX")
 KNOWN = {
     "gateway": ("META", "GOLD", "FPRN"),
-    "roastmeter": ("META", "GOLD", "FEAT", "POLY", "KNNS", "DENS"),
+    "roastmeter": ("META", "GOLD", "FEAT", *METERS),
+    "model": ("META", "GOLD", "FEAT", "TASK", *predictor.KINDS),
 }
 EDGES = [0, 1, 2, 4, 7, 8, 31, 32, 63, 64, 127, 128, 255, 256, 257, 4096, 32767, 32768, 65535]
 EDGES += [2**30, 2**31 - 1, 2**31, 2**32 - 4, 2**32 - 1]
 
 
 def application(kind):
-    return "gateway" if kind == "FPRN" else "roastmeter"
+    return "gateway" if kind == "FPRN" else "roastmeter" if kind in METERS else "model"
 
 
-@lru_cache(maxsize=8)
+def _any_model(kind):
+    """A small predictor of the application `model`."""
+    rng = np.random.default_rng(KINDS.index(kind))
+    values = np.exp(rng.normal([7, 8], 0.4, (40, 2)))
+    if kind == "VAEN":
+        front = Features.fit(values)
+        x = front.apply(front.readings(values)) / 4096
+        halves = [
+            ([rng.standard_normal(shape)], [rng.standard_normal(shape[0])]) for shape in ((1, 2), (2, 1))
+        ]
+        made = Vae.from_float(*halves, [0.5, 0.7], x)
+        found = predictor.Predictor(front, made, "anomaly", threshold=100)
+        found = dataclasses.replace(found, examples=front.readings(values[:3]))
+        return found.model().sections
+    y = values.sum(axis=1)
+    fitted = {
+        "FRST": lambda: RandomForestRegressor(3, max_depth=3, random_state=0).fit(values, y),
+        "RBFS": lambda: make_pipeline(StandardScaler(), SVR(C=300, epsilon=300)).fit(values, y),
+        "GMIX": lambda: GaussianMixture(3, covariance_type="diag", random_state=0).fit(values),
+    }[kind]()
+    found = estimators.from_sklearn(fitted, values)
+    return dataclasses.replace(found, report={}, examples=found.examples[:3]).model().sections
+
+
+@cache
 def small(kind):
     """A model of under 900 bytes with META, what it computes with, GOLD, and a section that no reader knows."""
     if kind == "FPRN":
@@ -40,6 +73,8 @@ def small(kind):
         few = drive[np.isin(drive.id, np.unique(drive.id)[:4])]
         packed = gateway.pack(learn([few]), {"name": "s", "data": "simulated", "made_from": "a test"})
         sections = {**packed.sections, "META": cbm.encode_meta({"app": "gateway"})}
+    elif kind not in METERS:
+        sections = _any_model(kind)
     else:
         rng = np.random.default_rng(KINDS.index(kind))
         values = np.exp(rng.normal([7, 8], 0.4, (12, 2)))
@@ -65,6 +100,8 @@ def open_on_host(blob, kind, key=None):
     model = cbm.unpack(blob, "x.cbm", key)
     if kind == "FPRN":
         gateway.check(model, "x.cbm")
+    elif kind not in METERS:
+        predictor.Predictor.from_model(model, "x.cbm")
     else:
         Regressor.from_model(model, "x.cbm")
     return model
@@ -168,5 +205,19 @@ def hostile(kind):
             struct.pack("<HHHHIII", 65535, 0, 0, 12, 1, 1, 1),
             struct.pack("<HHHHIII", 0, 0, 0, 12, 1, 1, 1),
         ],
+        "FRST": [
+            struct.pack("<BBBbHHi", 63, 255, 0, 0, 65535, 65535, 0),
+            struct.pack("<BBBbHHi", 2, 1, 1, 0, 65535, 0, 0),
+        ],
+        "RBFS": [
+            struct.pack("<HBBBBBBHHi", 65535, 63, 255, 0, 0, 0, 31, 0, 0, 0),
+            struct.pack("<HBBBBBBHHi", 0, 0, 1, 0, 0, 0, 31, 0, 0, 0),
+        ],
+        "VAEN": [
+            struct.pack("<HHIHHiiHHiiii", 2, 0, 32, 1, 0, -32767, 32767, 65535, 65535, 0, 0, 0, 0),
+            struct.pack("<HHI", 65535, 0, 0xFFFFFFFF),
+            struct.pack("<HHII", 65535, 0, 0, 0),
+        ],
+        "GMIX": [struct.pack("<HBB", 65535, 63, 0), struct.pack("<HBB", 65535, 0, 0), bytes(4)],
     }[kind]
     return wrong + [having(**{kind: ask}) for ask in asks]

@@ -3,13 +3,14 @@
 `KINDS` says of each kind how to draw a model, how to draw rows of integer inputs for it, what the host says of them, and
 what the board's code is. A `Batch` goes to the VM as one binary file and comes back as one. A new kind of model is
 
-    "GMIX": Kind(drawn(random_mixture), features_of, ran, {"bytecode": twin("mixture.Mixture")}),
+    "GMIX": Kind(random_mixture, random_rows, ran, twins("mixture.Mixture")),
 
-and, where a module offers kernels, `"viper": twin("kernels.Mixture")` beside its bytecode.
+and where `firmware/canbean` has a `mixture_viper.py`, both its bytecode and its kernel are run.
 """
 
 from __future__ import annotations
 
+import itertools
 import struct
 import subprocess
 from dataclasses import dataclass, field
@@ -18,100 +19,42 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import tflite_cases
+from arithmetic_cases import arguments, curved, logarithms, multiplications, numbers, requantized
 from bus_cases import fingerprint, frames
-from canbean.board import firmware
 from canbean.can.frames import ERR, FD, RTR
 from canbean.detect.fingerprint import dlc_codes, surprise
-from canbean.tiny import fixed, tflite
+from canbean.tiny import tflite
 from canbean.tiny.features import Features
+from kind_cases import random_lstm, random_mixture, random_rows, random_transitions, random_vae
+from parity_vm import (
+    KERNELS,
+    OF_CURVES,
+    OF_FEATURES,
+    OF_FINGERPRINT,
+    OF_LOGARITHMS,
+    OF_REQUANTIZE,
+    OF_SECTIONS,
+    OF_SEQUENCES,
+    STEPS,
+    program,
+    twins,
+)
+from predictor_cases import TAGS, random_forest, random_kernel, random_predictor
 from regressor_cases import (
-    ACC,
     random_channel,
     random_dense,
     random_neighbours,
     random_polynomial,
     random_readings,
+    random_regressor,
 )  # fmt: skip
 from tflite_cases import random_inputs, random_network
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-# How the board's own code is called for rows of int32. `make(section)` gives `run(x)`: an int or a buffer of them.
-OF_CLASS = """
-from canbean.{module} import {name}
-def make(section):
-    kind = {name}(section)
-    return kind.run if hasattr(kind, "run") else kind.predict
-"""
-OF_FEATURES = """
-from array import array
-from canbean.features import Features
-def make(section):
-    front = Features(section)
-    out = array("h", bytes(2 * front.channels))
-    def run(x):
-        front.apply(x, out)
-        return out
-    return run
-"""
-OF_REQUANTIZE = """
-from canbean.fixed import requantize
-def make(section):
-    return lambda x: requantize(x[0], x[1], x[2], x[3], x[4], x[5], x[6])
-"""
-OF_LOGARITHMS = """
-from canbean.bucket import bucket
-from canbean.fixed import log2_q12
-def make(section):
-    return lambda x: (log2_q12(x[0]) if x[0] > 0 else 0, bucket(x[0]))
-"""
-OF_FINGERPRINT = """
-from canbean.fingerprint import Fingerprint
-class Section:
-    def __init__(self, content):
-        self.content = content
-    def size(self, tag):
-        return len(self.content)
-    def part(self, tag, start, length):
-        return self.content[start : start + length]
-def make(section):
-    known = Fingerprint(Section(section))
-    def run(x):
-        bits = known.frame(x[0], x[1], x[2], x[3], memoryview(bytes(x))[16:24])
-        return bits, known.slot, known.timing, known.dlc, known.broken
-    return run
-"""
-ON_VM = """
-import struct
-from array import array
-with open({cases!r}, "rb") as cases, open({answers!r}, "wb") as answers:
-    while True:
-        head = cases.read(16)
-        if not head:
-            break
-        size, rows, width, outputs = struct.unpack("<IIII", head)
-        run = make(cases.read(size))
-        x = array("i", bytes(4 * width))
-        out = array("i", bytes(4 * outputs))
-        for _ in range(rows):
-            cases.readinto(x)
-            said = run(x)
-            if isinstance(said, int):
-                out[0] = said
-            else:
-                for i in range(outputs):
-                    out[i] = said[i]
-            answers.write(out)
-"""
 VM_HEAP = "16M"
 HAS_LITERT = tflite_cases.writable() and (tflite_cases.runtime() or ("",))[0] == "litert"
-
-
-def twin(path: str) -> str:
-    """The board's code of a kind in `firmware/canbean`, as `"module.Class"`; its `run(x)` or `predict(x)` is called."""
-    module, name = path.split(".")
-    return OF_CLASS.format(module=module, name=name)
 
 
 @dataclass(frozen=True)
@@ -125,6 +68,7 @@ class Kind:
         twins: the board's code by executor, `bytecode` and, where a module offers kernels, `viper`.
         rows: inputs a model.
         others: executors that are no board's, by name: `run(model, inputs)` gives (rows, outputs).
+        native: `native(model)`: whether `viper` calls a kernel for every row of it.
     """
 
     draw: Any
@@ -133,6 +77,7 @@ class Kind:
     twins: dict[str, str]
     rows: int = 250
     others: dict[str, Any] = field(default_factory=dict)
+    native: Any = lambda _model: True
 
 
 def features_of(rng, model, rows):
@@ -155,9 +100,67 @@ def predicted(model, x):
     return model.predict(x)
 
 
-def drawn(make, most=6):
-    """A model of one of the generators above, of 1 to `most` features."""
-    return lambda rng: make(rng, int(rng.integers(1, most + 1)))
+def _sequences(model, x):
+    """What a kind with a state says of one sequence after the other."""
+    return model.run(x.reshape(-1, STEPS, model.features)).reshape(len(x), -1)
+
+
+def drawn(make, most=6, **more):
+    """A model of a generator `make(rng, features)`; of few features most of the time."""
+    return lambda rng: make(
+        rng, int(rng.integers(1, 1 + (most if rng.random() < 0.2 else most // 2))), **more
+    )
+
+
+def scored(make):
+    """A model of a generator `make(rng, features, outputs)`; of as many features as there may be at times."""
+
+    def draw(rng):
+        features = int(rng.choice([63, 20, 6, 3, 2, 1], p=[0.04, 0.06, 0.2, 0.3, 0.2, 0.2]))
+        return make(rng, features, int(rng.integers(1, 3 if features > 6 else 6)))
+
+    return draw
+
+
+def _neighbours(rng):
+    """Small tables, and a large one at times."""
+    features, most = (63, 8) if rng.random() < 0.02 else (int(rng.integers(1, 7)), 12)
+    return random_neighbours(rng, features, most=40 if rng.random() < 0.05 else most)
+
+
+@dataclass(frozen=True, eq=False)
+class _Whole:
+    """Everything between readings and an answer, as one content: tag | u32 bytes | section, one after the other."""
+
+    model: Any
+    readings: Any
+    native: bool
+
+    def to_bytes(self):
+        parts = ((tag.encode() + struct.pack("<I", len(c)), c) for tag, c in self.model.sections().items())
+        return b"".join(itertools.chain.from_iterable(parts))
+
+
+def _predictor(rng):
+    tag = str(rng.choice(TAGS))
+    widths = (63, 20) if rng.random() < 0.05 else (1, 2, 3, 4)
+    return _Whole(*random_predictor(rng, tag, 250, widths), native=f"{MODULES.get(tag)}_viper" in KERNELS)
+
+
+def _regressor(rng):
+    regressor = random_regressor(rng, str(rng.choice(["POLY", "KNNS", "DENS"])))
+    return _Whole(regressor, random_readings(rng, regressor, 250), native=True)
+
+
+def _whole(name):
+    """A class of the board that takes all sections."""
+    return Kind(
+        {"Predictor": _predictor, "Regressor": _regressor}[name],
+        lambda _rng, whole, rows: whole.readings[:rows],
+        lambda whole, x: whole.model.predict(x),
+        twins(f"{name.lower()}.{name}", native=tuple(MODULES.values()), code=OF_SECTIONS),
+        native=lambda whole: whole.native,
+    )
 
 
 @dataclass(frozen=True)
@@ -176,42 +179,6 @@ def _front(rng):
 
 def _readings(rng, model, rows):
     return random_readings(rng, model, rows)
-
-
-def _multiplications(rng, _model, rows):
-    """Rows (acc, m1, m0, shift, zero, low, high) of `requantize`."""
-    acc = rng.integers(-ACC, ACC + 1, rows)
-    small = rng.random(rows) < 0.3
-    acc[small] >>= rng.integers(0, 30, int(small.sum()))
-    halves = rng.integers(0, 2**15, (2, rows))
-    edge = rng.random((3, rows)) < 0.1
-    acc[edge[0]] = rng.choice([-ACC, -32769, -32768, -1, 0, 1, 32767, 32768, ACC], int(edge[0].sum()))
-    for half, at in zip(halves, edge[1:], strict=True):
-        half[at] = rng.choice([0, 1, 32767], int(at.sum()))
-    zero = rng.choice([0, 7, -128, 2**28, -(2**28)], rows)
-    ends = np.sort(rng.integers(-(2**28), 2**28, (2, rows)), axis=0)
-    wide = rng.random(rows) < 0.5
-    ends[0][wide], ends[1][wide] = -(2**30), 2**30 - 1
-    return np.stack([acc, *halves, rng.integers(31, 63, rows), zero, *ends], axis=1)
-
-
-def _requantized(_model, x):
-    acc, m1, m0, shift, zero, low, high = x.T
-    return fixed.requantize(acc, fixed.joined(m1, m0), shift, zero, low, high)
-
-
-def _numbers(rng, _model, rows):
-    """Rows of one integer below 2**30, powers of two and their neighbours among them; some not above 0."""
-    x = np.exp2(rng.uniform(0, 29.99999, rows)).astype(np.int64)
-    edge = rng.random(rows) < 0.3
-    n = int(edge.sum())
-    x[edge] = np.clip((1 << rng.integers(0, 31, n)) + rng.integers(-2, 3, n), -5, 2**30 - 1)
-    return x[:, None]
-
-
-def _logarithms(_model, x):
-    x = x[:, 0]
-    return np.stack([np.where(x > 0, fixed.log2_q12(np.maximum(x, 1)), 0), fixed.bucket(x)], axis=1)
 
 
 def watched(table):
@@ -256,7 +223,7 @@ def _networks(bits):
         lambda rng: random_network(rng, bits),
         random_inputs,
         ran,
-        {"bytecode": twin("dense.Dense")},
+        twins("dense.Dense"),
         others={"litert": _by_litert} if HAS_LITERT else {},
     )
 
@@ -265,30 +232,45 @@ def _by_litert(model, x):
     return tflite_cases.run(tflite.encode(model), x) + tflite.plan(model).offset
 
 
+# where the kernels are that a kind calls
+MODULES = {
+    "POLY": "polynomial",
+    "KNNS": "neighbours",
+    "DENS": "dense",
+    "FRST": "forest",
+    "RBFS": "rbf",
+    "VAEN": "dense",
+}
 KINDS: dict[str, Kind] = {
-    "POLY": Kind(
-        drawn(random_polynomial),
-        features_of,
-        predicted,
-        {"bytecode": twin("polynomial.Polynomial")},
-    ),
-    "KNNS": Kind(
-        drawn(random_neighbours),
-        features_of,
-        predicted,
-        {"bytecode": twin("neighbours.Neighbours")},
-    ),
-    "DENS": Kind(drawn(random_dense), features_of, ran, {"bytecode": twin("dense.Dense")}),
+    "POLY": Kind(drawn(random_polynomial), features_of, predicted, twins("polynomial.Polynomial", "predict")),
+    "POLY scores": Kind(scored(random_polynomial), features_of, ran, twins("polynomial.Polynomial")),
+    "KNNS": Kind(_neighbours, features_of, predicted, twins("neighbours.Neighbours", "predict")),
+    "DENS": Kind(drawn(random_dense), features_of, ran, twins("dense.Dense")),
     "DENS int8": _networks(8),
     "DENS int16": _networks(16),
+    "FRST": Kind(scored(random_forest), features_of, ran, twins("forest.Forest")),
+    "RBFS": Kind(scored(random_kernel), features_of, ran, twins("rbf.Kernel")),
+    "LSTM": Kind(
+        lambda rng: random_lstm(rng, (7, 9, 4) if rng.random() < 0.1 else (4, 5, 3)),
+        random_rows,
+        _sequences,
+        twins("lstm.Lstm", native=("dense",), code=OF_SEQUENCES),
+        rows=20 * STEPS,
+    ),
+    "VAEN": Kind(random_vae, random_rows, ran, twins("vae.Vae", native=("dense",))),
+    "GMIX": Kind(random_mixture, random_rows, ran, twins("mixture.Mixture")),
+    "SEQN": Kind(random_transitions, random_rows, ran, twins("sequence.Transitions")),
+    "predictor": _whole("Predictor"),
+    "regressor": _whole("Regressor"),
     "FEAT": Kind(
         _front, _readings, lambda model, x: model.features.apply(x), {"bytecode": OF_FEATURES}, rows=125
     ),
     "FPRN": Kind(_bus, _frames, _surprise, {"bytecode": OF_FINGERPRINT}),
     "requantize": Kind(
-        lambda _rng: b"", _multiplications, _requantized, {"bytecode": OF_REQUANTIZE}, rows=1000
+        lambda _rng: b"", multiplications, requantized, {"bytecode": OF_REQUANTIZE}, rows=1000
     ),
-    "logarithms": Kind(lambda _rng: b"", _numbers, _logarithms, {"bytecode": OF_LOGARITHMS}, rows=1000),
+    "curves": Kind(lambda _rng: b"", arguments, curved, {"bytecode": OF_CURVES}, rows=1000),
+    "logarithms": Kind(lambda _rng: b"", numbers, logarithms, {"bytecode": OF_LOGARITHMS}, rows=1000),
 }
 
 
@@ -323,11 +305,15 @@ class Batch:
         return sum(map(len, self.inputs))
 
     def to_bytes(self) -> bytes:
-        """A case after the other: u32 bytes of the section, rows, inputs a row, outputs a row | section | i32 inputs."""
+        """A case after the other: a head of u32, the section, i32 inputs.
+
+        The head: bytes of the section, rows, inputs a row, outputs a row, whether each row calls a kernel that is there.
+        """
         parts = []
         for model, x, said in zip(self.models, self.inputs, self.expected, strict=True):
             section = model if isinstance(model, bytes) else model.to_bytes()
-            parts += [struct.pack("<IIII", len(section), *x.shape, said.shape[1]), section]
+            sizes = len(section), *x.shape, said.shape[1], self.kind.native(model)
+            parts += [struct.pack("<IIIII", *sizes), section]
             parts.append(x.astype("<i4").tobytes())
         return b"".join(parts)
 
@@ -347,11 +333,7 @@ class Batch:
             return np.concatenate([run(*case).ravel() for case in zip(self.models, self.inputs, strict=True)])
         cases, answers = folder / "cases.bin", folder / "answers.bin"
         cases.write_bytes(self.to_bytes())
-        code = (
-            f"import sys\nsys.path.insert(0, {str(firmware.folder())!r})\n"
-            + self.kind.twins[executor]
-            + ON_VM.format(cases=str(cases), answers=str(answers))
-        )
+        code = program(executor, self.kind.twins[executor], str(cases), str(answers))
         done = subprocess.run(
             [micropython, "-X", f"heapsize={VM_HEAP}", "-c", code],
             capture_output=True,

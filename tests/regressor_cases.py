@@ -34,24 +34,29 @@ def random_channel(rng):
     )
 
 
-def random_polynomial(rng, features):
+def random_polynomial(rng, features, outputs=1):
     degree = int(rng.integers(1, 4)) if features <= 5 else 1
     shift = int(rng.integers(0, 16))
-    most = min(32767, (2**29 - 2**20 << shift) // (32767 * terms(features, degree)))
-    weights = rng.integers(-most, most, terms(features, degree), endpoint=True)
-    weights[rng.random(len(weights)) < 0.3] = rng.choice([-most, most])
-    room = ACC - int(((np.abs(weights) * 32767 >> shift) + 1).sum())
+    count = terms(features, degree)
+    most = min(32767, (2**29 - 2**20 << shift) // (32767 * count))
+    weights = rng.integers(-most, most, (outputs, count), endpoint=True)
+    weights[rng.random(weights.shape) < 0.3] = rng.choice([-most, most])
+    room = ACC - int(((np.abs(weights) * 32767 >> shift) + 1).sum(axis=1).max())
+    bias = rng.choice([room, -room, rng.integers(-room, room)], outputs)
     return Polynomial(
-        features, degree, int(rng.choice([room, -room, rng.integers(-room, room)])), weights, shift
+        features, degree, bias if outputs > 1 else bias[0], weights if outputs > 1 else weights[0], shift
     )
 
 
-def random_neighbours(rng, features):
-    count = int(rng.integers(1, 40))
+def random_neighbours(rng, features, classes=0, most=40):
+    """At most so many points; their targets are numbers, or those of classes."""
+    count = int(rng.integers(1, most))
     reach = int(rng.choice([3, 300, 2048]))  # a small reach makes ties
     points = rng.integers(-reach, reach, (count, features), endpoint=True)
-    most = int(rng.choice([2**14, 2**23 - 1]))
-    targets = rng.integers(-most, most, count, endpoint=True)
+    largest = int(rng.choice([2**14, 2**23 - 1]))
+    targets = (
+        rng.integers(0, classes, count) if classes else rng.integers(-largest, largest, count, endpoint=True)
+    )
     return Neighbours(int(rng.integers(1, min(count, 32) + 1)), points, targets)
 
 

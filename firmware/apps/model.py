@@ -15,11 +15,18 @@ def load(path):
 
     known = ("META", "GOLD", "FEAT", "TASK") + TAGS
     model = Model(path, "model", known)
-    predictor = Predictor({tag: model.read(tag) for tag in known[2:] if tag in model.sections})
+    needed = ("FEAT", "TASK")
+    predictor = Predictor(
+        {tag: model.read(tag) for tag in known[2:] if tag in needed or tag in model.sections}
+    )
+    # each golden row, and the first one asked for, begins a sequence
+    reset = getattr(predictor.kind, "reset", None) or (lambda: None)
     for given, answers in model.golden():
+        reset()
         found = predictor.predict(struct.unpack("<%di" % predictor.channels, given))
         if tuple(found)[: predictor.count] != answers:
             raise ValueError("a golden row is answered differently here: the model is refused")
+    reset()
     names = json.loads(model.read("META")).get("classes", ())
     if len(names) != predictor.classes:
         raise ValueError("the model does not name its classes")
@@ -77,5 +84,8 @@ def main(board):
         )
 
     console.commands["predict"] = predict
+    if hasattr(predictor and predictor.kind, "reset"):
+        # the next row begins a sequence
+        console.commands["reset"] = lambda _: predictor.kind.reset()
     console.counts = lambda: (("predictions", predictions),)
     console.run()

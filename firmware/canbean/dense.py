@@ -15,13 +15,18 @@ HEAD = "<HHiiii"
 
 
 class Dense:
-    # `kernel` None takes the plain loop
-    def __init__(self, section, kernel=native):
+    # `kernel` None takes the plain loop; other kinds hold layers from `start` to `end` of their sections
+    def __init__(self, section, kernel=native, start=0, end=None):
+        if end is None:
+            end = len(section)
         self.section = section
         self.kernel = kernel
         self.layers = []
-        at, widest, width = 12, 0, 0
-        for _ in range(section[0]):
+        self.start = at = start + 12
+        self.count = section[start]
+        widest = outputs = 0
+        for _ in range(self.count):
+            width = outputs
             inputs, outputs, _, zero_out, low, high = struct.unpack_from(HEAD, section, at)
             bias = at + 20
             half = 2 * outputs + 3 & ~3
@@ -31,19 +36,17 @@ class Dense:
             weights = shifts + (outputs + 3 & ~3)
             at = weights + (outputs * inputs + 3 & ~3)
             # native code checks no index
-            if at > len(section) or width not in (0, inputs):
+            if at > end or width not in (0, inputs) or not inputs or not outputs:
                 raise ValueError("section DENS does not hold what it says")
             if kernel is None:
                 folded = array("i", section[bias:m1])
                 halves = [array("H", section[i : i + 2 * outputs]) for i in (m1, m0)]
                 rest = (folded, halves[0], halves[1], shifts, weights)
                 self.layers.append((inputs, outputs, zero_out, low, high) + rest)
-            width = outputs
             widest = max(widest, outputs)
-        if at != len(section):
+        if at != end or not outputs:
             raise ValueError("section DENS does not hold what it says")
-        self.count = section[0]
-        self.features = struct.unpack_from("<H", section, 12)[0]
+        self.features = struct.unpack_from("<H", section, self.start)[0]
         self.outputs = outputs
         # whoever writes the inputs here spares `run` to copy them
         self.given = array("i", bytes(4 * self.features))
@@ -61,7 +64,7 @@ class Dense:
                 given[i] = x[i]
         x = given
         y, other = self.front, self.back
-        at = 12
+        at = self.start
         for _ in range(self.count):
             at = kernel(x, section, at, y)
             x = y

@@ -1,27 +1,21 @@
 # The kind of a model by the section that holds it; only the one in use takes heap.
-TAGS = ("POLY", "KNNS", "DENS", "FRST", "RBFS")
+KINDS = (
+    ("POLY", "polynomial", "Polynomial"),
+    ("KNNS", "neighbours", "Neighbours"),
+    ("DENS", "dense", "Dense"),
+    ("FRST", "forest", "Forest"),
+    ("RBFS", "rbf", "Kernel"),
+    ("LSTM", "lstm", "Lstm"),
+    ("VAEN", "vae", "Vae"),
+    ("GMIX", "mixture", "Mixture"),
+    ("SEQN", "sequence", "Transitions"),
+)
+TAGS = tuple([kind[0] for kind in KINDS])
 
 
 # `sections`: content by tag
 def load(sections):
-    if "POLY" in sections:
-        from .polynomial import Polynomial
-
-        return Polynomial(sections["POLY"])
-    if "KNNS" in sections:
-        from .neighbours import Neighbours
-
-        return Neighbours(sections["KNNS"])
-    if "DENS" in sections:
-        from .dense import Dense
-
-        return Dense(sections["DENS"])
-    if "FRST" in sections:
-        from .forest import Forest
-
-        return Forest(sections["FRST"])
-    if "RBFS" in sections:
-        from .rbf import Kernel
-
-        return Kernel(sections["RBFS"])
+    for tag, module, name in KINDS:
+        if tag in sections:
+            return getattr(__import__(module, globals(), None, (name,), 1), name)(sections[tag])
     raise ValueError("nothing that predicts in this model")

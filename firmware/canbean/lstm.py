@@ -10,8 +10,18 @@ class Lstm:
     def __init__(self, section):
         self.features, self.cells, self.bits = struct.unpack_from("<HHB", section)
         end = 12 + struct.unpack_from("<I", section, 8)[0]
-        self.gates = Dense(section[12:end])
-        self.head = Dense(section[end + 4 :])
+        # an offset far past the section is never asked for: its address could wrap
+        if end > len(section) or end + 4 + struct.unpack_from("<I", section, end)[0] != len(section):
+            raise ValueError("section LSTM does not hold what it says")
+        self.gates = Dense(section, start=12, end=end)
+        self.head = Dense(section, start=end + 4)
+        width = self.features + self.cells
+        if (self.gates.features, self.gates.outputs, self.head.features) != (
+            width,
+            4 * self.cells,
+            self.cells,
+        ):
+            raise ValueError("section LSTM does not hold what it says")
         self.outputs = self.head.outputs
         # the inputs, then the hidden state
         self.joined = array("h", bytes(2 * (self.features + self.cells)))

@@ -14,6 +14,8 @@ class Mixture:
         self.count, self.features = struct.unpack_from("<HB", section)
         size = self.count * self.features
         at = 4 + 4 * self.count
+        if not size or at + 2 * (2 * size + 3 & ~3) + (size + 3 & ~3) != len(section):
+            raise ValueError("section GMIX does not hold what it says")
         self.constants = array("i", section[4:at])
         self.means = array("h", section[at : at + 2 * size])
         at += 2 * size + 3 & ~3

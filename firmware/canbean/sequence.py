@@ -10,6 +10,9 @@ class Transitions:
     def __init__(self, section):
         self.symbols, size, _, count, self.unknown = struct.unpack_from("<HBBHH", section)
         at = 8 + (2 * self.symbols + 5 & ~3)
+        end = at + (2 * self.symbols + 3 & ~3) + (2 * count + 3 & ~3) + (size * count + 3 & ~3)
+        if not self.symbols or size not in (1, 2) or end != len(section):
+            raise ValueError("section SEQN does not hold what it says")
         self.starts = array("H", section[8 : 10 + 2 * self.symbols])
         self.defaults = array("H", section[at : at + 2 * self.symbols])
         at += 2 * self.symbols + 3 & ~3

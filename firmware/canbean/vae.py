@@ -12,12 +12,17 @@ class Vae:
 
     def __init__(self, section):
         (self.features,) = struct.unpack_from("<H", section)
-        end = 8 + struct.unpack_from("<I", section, 4)[0]
-        self.encoder = Dense(section[8:end])
-        at = end + 4
-        end = at + struct.unpack_from("<I", section, end)[0]
-        self.decoder = Dense(section[at:end])
+        middle = 8 + struct.unpack_from("<I", section, 4)[0]
+        # an offset far past the section is never asked for: its address could wrap
+        end = middle + 4 + (struct.unpack_from("<I", section, middle)[0] if middle < len(section) else 0)
         at = end + (2 * self.features + 3 & ~3)
+        if at + (self.features + 3 & ~3) != len(section):
+            raise ValueError("section VAEN does not hold what it says")
+        self.encoder = Dense(section, start=8, end=middle)
+        self.decoder = Dense(section, start=middle + 4, end=end)
+        ends = (self.encoder.features, self.decoder.outputs, self.decoder.features)
+        if ends != (self.features, self.features, self.encoder.outputs):
+            raise ValueError("section VAEN does not hold what it says")
         self.multipliers = array("H", section[end : end + 2 * self.features])
         self.shifts = section[at : at + self.features]
         self.answer = array("i", bytes(4))

@@ -1,19 +1,25 @@
 """The application `model` on the virtual board: every key as listed, every answer as the host computes it."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.ensemble import GradientBoostingClassifier, IsolationForest, RandomForestRegressor
 from sklearn.linear_model import LinearRegression
+from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC, SVR
 
 from canbean.board import Board, VirtualBoard, virtual
 from canbean.errors import BoardError
 from canbean.tiny import cbm
+from canbean.tiny.columns import channel
 from canbean.tiny.estimators import from_sklearn
+from canbean.tiny.features import Features
+from canbean.tiny.predictor import Predictor
+from kind_cases import random_lstm, random_rows, random_transitions
 
 pytestmark = pytest.mark.usefixtures("vm")
 X, Y = load_iris(return_X_y=True)
@@ -51,6 +57,7 @@ def test_it_says_every_key_that_the_readme_lists(tmp_path):
         (SVC(), NAMES[Y]),
         (KNeighborsClassifier(3), Y > 0),
         (IsolationForest(n_estimators=5, random_state=0), None),
+        (GaussianMixture(2, covariance_type="diag", random_state=0), None),
     ],
     ids=lambda v: type(v).__name__,
 )
@@ -114,3 +121,24 @@ def test_models_of_other_applications_are_refused(tmp_path):
     cbm.write(tmp_path / "m.cbm", cbm.Model({**model.sections, "META": meta}))
     with VirtualBoard(tmp_path / "m.cbm", "model") as board, Board(board.port) as line:
         assert "the model is for the application roastmeter, not model" in line.refusal
+
+
+@pytest.mark.parametrize("make", [random_lstm, random_transitions])
+def test_a_kind_with_a_state_goes_on_until_reset(tmp_path, make):
+    """Each golden vector begins a sequence; the rows that are asked for are one."""
+    rng = np.random.default_rng(8)
+    kind = make(rng)
+    # the features are the readings
+    front = Features(tuple(channel(0, 0.0, 1.0) for _ in range(kind.features)))
+    model = Predictor(front, kind, "regression")
+    values = random_rows(rng, kind, 8)
+    model = replace(model, examples=front.readings(values))
+    cbm.write(tmp_path / "m.cbm", model.model())
+    expected = model.predict(front.readings(values))
+    assert len(np.unique(expected, axis=0)) > 2
+    with VirtualBoard(tmp_path / "m.cbm", "model") as board, Board(board.port) as line:
+        assert line.hello["golden"] == "ok"
+        for _ in range(2):
+            said = [line.ask(row_of(row), "prediction").values["value"] for row in values]
+            assert np.array(said).reshape(expected.shape).tolist() == expected.tolist()
+            line.command("reset")

@@ -7,14 +7,16 @@ import pytest
 
 from canbean.board import firmware
 from canbean.cli.export import reveal
-from canbean.tiny import cbm
+from canbean.tiny import cbm, predictor
 from canbean.tiny.dense import Dense
 from canbean.tiny.features import Features
 from canbean.tiny.network import Network, score_candidates
 from canbean.tiny.quantize import quantize
 from canbean.tiny.regressor import KINDS, Regressor
 from canbean_run import canbean, failed
-from regressor_cases import random_readings, random_regressor
+from kind_cases import random_lstm, random_transitions
+from predictor_cases import random_predictor
+from regressor_cases import random_channel, random_readings, random_regressor
 from tflite_cases import run, runtime, writable
 
 needs_runtime = pytest.mark.skipif(not writable() or runtime() is None, reason="needs canbean[tflite]")
@@ -79,6 +81,44 @@ def test_json_holds_every_number(tag, tmp_path):
         fields["layers"] = tuple(Layer(**layer) for layer in fields["layers"])
     assert KINDS[tag](**fields).to_bytes() == sections[tag]
     assert [c["decimals"] for c in found["FEAT"]["channels"]] == list(regressor.features.decimals)
+
+
+def rebuilt(kind, fields):
+    """An object from its fields in JSON."""
+    from canbean.tiny.dense import Layer
+
+    fields = {
+        key: rebuilt(Dense, value) if isinstance(value, dict) else value for key, value in fields.items()
+    }
+    if kind is Dense:
+        fields["layers"] = tuple(Layer(**layer) for layer in fields["layers"])
+    return kind(**fields)
+
+
+@pytest.mark.parametrize("tag", predictor.KINDS)
+def test_json_holds_every_number_of_a_predictor(tag, tmp_path):
+    rng = np.random.default_rng(6)
+    others = {"LSTM": random_lstm, "SEQN": random_transitions}
+    if tag in others:
+        kind = others[tag](rng)
+        front = Features(tuple(random_channel(rng) for _ in range(kind.features)))
+        sections = predictor.Predictor(front, kind, "regression").sections()
+    else:
+        sections = random_predictor(rng, tag)[0].sections()
+    cbm.write(tmp_path / "m.cbm", cbm.Model({"META": b"{}", **sections}))
+    done = canbean("model", "export", tmp_path / "m.cbm", "--format", "json", "-o", tmp_path / "m.json")
+    assert done.code == 0, done.err
+    found = json.loads((tmp_path / "m.json").read_text())["sections"]
+    assert rebuilt(predictor.KINDS[tag], found[tag]).to_bytes() == sections[tag]
+    assert list(found["FEAT"]) == ["channels"]
+    task = found["TASK"]
+    assert (
+        predictor.TASK.pack(
+            *(predictor.TASKS.index(task["task"]), predictor.RULES.index(task["rule"]), task["scores"]),
+            *(task["exponent"], task["threshold"], task["classes"], 0),
+        )
+        == sections["TASK"]
+    )
 
 
 def test_json_of_a_fingerprint(tmp_path):

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -58,6 +60,28 @@ def test_host_is_firmware_on_cpython(tag, seed):
         board.reset()
     assert [board.predict(row) for row in rows.tolist()] == model.predict(rows).tolist()
     assert [answer[0] for answer in expected] == model.predict(rows).tolist()
+
+
+@pytest.mark.parametrize("tag", KINDS)
+def test_a_section_that_is_not_as_long_as_it_says_is_refused_before_it_takes_memory(tag):
+    module, name, make = KINDS[tag]
+    board = getattr(firmware.module(module), name)
+    content = make(np.random.default_rng(4)).to_bytes()
+    wrong = [content[:length] for length in range(len(content))] + [content + bytes(4)]
+    for at in range(0, min(len(content), 12), 2):
+        wrong += [content[:at] + field + content[at + len(field) :] for field in (b"\xff\xff", bytes(4))]
+    taken = []
+    tracemalloc.start()
+    for section in wrong:
+        try:
+            taken.append(board(section).features)
+        except (ValueError, struct.error, IndexError):
+            continue
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1 << 16
+    # what is not a length: reserved fields, numbers behind the head
+    assert len(taken) <= 8
 
 
 def test_the_tables_are_the_hosts():

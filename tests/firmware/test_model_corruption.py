@@ -13,13 +13,13 @@ import pytest
 from canbean.board import firmware
 from canbean.errors import ModelError
 from canbean.tiny import cbm
-from model_cases import KEY, KINDS, KNOWN, application, damaged, forged, hostile, open_on_host, small
+from model_cases import KEY, KINDS, KNOWN, METERS, application, damaged, forged, hostile, open_on_host, small
 
 HEAP = "64K"
 OPEN = """
 import gc, sys
 from canbean.model import Model
-from apps import {app}
+from apps import {app} as app
 class Lines:
     def send(self, *_):
         pass
@@ -32,7 +32,7 @@ def opened(path):
         finally:
             model.close()
     else:
-        roastmeter.load(path)
+        app.load(path)
 def verdict(path):
     try:
         opened(path)
@@ -59,7 +59,7 @@ def attempt(content):
         silent += not str(error)
 for at in range(len(blob)):
     byte = blob[at]
-    for value in [byte ^ 1 << bit for bit in range(8)] + [byte ^ 255, byte + 1 + at % 254 & 255]:
+    for value in {values}:
         blob[at] = value
         attempt(blob)
     blob[at] = byte
@@ -97,7 +97,11 @@ with open("cases", "rb") as cases, open("verdicts", "w") as verdicts:
 print("done")
 """
 )
-FORMS = [("POLY", None), ("KNNS", KEY), ("DENS", None), ("FPRN", KEY)]
+FORMS = [(kind, None if number % 2 == 0 else KEY) for number, kind in enumerate(KINDS)]
+# The digest sees what lies before it, whatever it is: the kinds of the application `model` are changed in fewer ways.
+FULLY = KINDS[: KINDS.index("FPRN") + 1]
+EVERY_BIT = "[byte ^ 1 << bit for bit in range(8)] + [byte ^ 255, byte + 1 + at % 254 & 255]"
+A_BIT = "[byte ^ 1 << at % 8, byte ^ 255]"
 # What a console catches and says, and the apps with it; anything else would be a fault of ours.
 REFUSALS = {"ValueError", "MemoryError", "IndexError", "OverflowError", "UnicodeError"}
 
@@ -110,7 +114,11 @@ def run(vm, tmp_path):
         app = application(kind)
         firmware.build(tmp_path, app, "linux")
         return vm.run(
-            code.format(app=app, known=KNOWN[app]), cwd=tmp_path, path=(tmp_path,), heap=HEAP, timeout=300
+            code.format(app=app, known=KNOWN[app], values=EVERY_BIT if kind in FULLY else A_BIT),
+            cwd=tmp_path,
+            path=(tmp_path,),
+            heap=HEAP,
+            timeout=300,
         )
 
     return run
@@ -126,22 +134,24 @@ def verdicts(run, folder, kind, blobs):
     return said
 
 
-@pytest.mark.parametrize(("kind", "key"), FORMS)
+@pytest.mark.parametrize(("kind", "key"), FORMS, ids=KINDS)
 def test_every_changed_byte_and_every_truncation_is_refused(run, tmp_path, kind, key):
     blob = cbm.pack(small(kind), key)
     (tmp_path / "good.cbm").write_bytes(blob)
     if key:
         (tmp_path / "key").write_text(key.hex())
-    assert run(EVERY_BYTE, kind).split() == ["0", "0", str(11 * len(blob)), "good"]
+    assert run(EVERY_BYTE, kind).split() == ["0", "0", str((11 if kind in FULLY else 3) * len(blob)), "good"]
 
 
-@pytest.mark.parametrize(("kind", "key"), FORMS)
-def test_ten_thousand_mutations_are_refused(run, tmp_path, kind, key):
+@pytest.mark.parametrize(("kind", "key"), FORMS, ids=KINDS)
+def test_thousands_of_mutations_are_refused(run, tmp_path, kind, key):
     dice, blob = random.Random(5), cbm.pack(small(kind), key)
     other = cbm.pack(small(KINDS[KINDS.index(kind) - 1]))
     if key:
         (tmp_path / "key").write_text(key.hex())
-    said = verdicts(run, tmp_path, kind, [damaged(dice, blob, other) for _ in range(10_000)])
+    said = verdicts(
+        run, tmp_path, kind, [damaged(dice, blob, other) for _ in range(10_000 if kind in FULLY else 1000)]
+    )
     assert {line.split(" ")[0] for line in said} == {"ValueError"}
     assert all(len(line) > 20 for line in said)
 
@@ -150,10 +160,11 @@ def test_ten_thousand_mutations_are_refused(run, tmp_path, kind, key):
 def test_forgeries_are_refused_or_load_as_they_are(run, tmp_path, kind):
     dice, model = random.Random(6), small(kind)
     other = cbm.pack(small(KINDS[KINDS.index(kind) - 1]))
-    blobs = [forged(dice, model, other) for _ in range(2500)]
+    tried = 2500 if kind in FULLY else 1500
+    blobs = [forged(dice, model, other) for _ in range(tried)]
     said = verdicts(run, tmp_path, kind, blobs)
     assert {line.split(" ")[0] for line in said} <= REFUSALS | {"taken"}
-    assert 100 < sum(line.startswith("taken") for line in said) < 2000
+    assert 60 < sum(line.startswith("taken") for line in said) < 0.8 * tried
     agreed = 0
     for blob, line in zip(blobs, said, strict=True):
         try:
@@ -163,7 +174,7 @@ def test_forgeries_are_refused_or_load_as_they_are(run, tmp_path, kind):
         if line.startswith("taken"):
             agreed += 1
             assert line == "taken " + held(found)
-    assert agreed > 100
+    assert agreed > 60
 
 
 def held(model):
@@ -195,13 +206,14 @@ def test_sections_that_ask_for_too_much_are_refused(run, tmp_path, kind):
     assert sum(line.startswith("taken") for line in said) < len(said) / 2
 
 
-@pytest.mark.parametrize("kind", KINDS[:3])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "FPRN"])
 def test_on_cpython_they_take_no_more_memory_than_their_file(kind):
-    board = firmware.module("regressor")
+    name = "Regressor" if kind in METERS else "Predictor"
+    board = getattr(firmware.module(name.lower()), name)
     tracemalloc.start()
     for model in hostile(kind):
         try:
-            made = board.Regressor(dict(model.sections))
+            made = board(dict(model.sections))
             made.predict([1000] * made.channels)
         except Exception:
             continue

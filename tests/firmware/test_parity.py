@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import parity_vm
 from parity_cases import KINDS, Batch
 
 SIZE = 2000
@@ -24,6 +25,15 @@ def test_a_differing_row_is_counted_once(name):
     wrong[: batch.expected[0].shape[1]] += 1
     wrong[-1] -= 1
     assert batch.mismatches(wrong) == 2
+
+
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if "viper" in kind.twins])
+def test_a_kernel_that_is_not_called_is_an_error(name, vm, tmp_path, monkeypatch):
+    """The names of the kernels lead nowhere, as on a board without native code."""
+    monkeypatch.setattr(parity_vm, "COUNT", parity_vm.HIDE.replace("calls = None", "calls = 0"))
+    batch = Batch(name, np.random.default_rng(4), 3000)
+    with pytest.raises(AssertionError, match="the kernel was not called"):
+        batch.answers("viper", vm.executable, tmp_path)
 
 
 def test_a_wrong_rounding_of_the_board_is_seen(vm, tmp_path, monkeypatch):

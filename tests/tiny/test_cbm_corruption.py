@@ -8,9 +8,10 @@ import pytest
 
 from canbean.errors import ModelError
 from canbean.tiny import cbm
+from canbean.tiny.predictor import Predictor
 from canbean.tiny.regressor import KINDS as CLASSES
 from canbean.tiny.regressor import Regressor
-from model_cases import KEY, KINDS, damaged, forged, hostile, open_on_host, small
+from model_cases import KEY, KINDS, METERS, damaged, forged, hostile, open_on_host, small
 
 FORMS = [(kind, key) for kind in KINDS for key in (None, KEY)]
 
@@ -78,6 +79,9 @@ def test_ten_thousand_forgeries_are_refused_or_round_trip(kind):
             continue
         taken += 1
         assert cbm.pack(found) == blob
+        if kind not in (*METERS, "FPRN"):
+            for tag, content in Predictor.from_model(found).sections().items():
+                assert content == found.sections[tag]
         for tag in CLASSES.keys() & found.sections:
             assert Regressor.from_model(found).sections() == {
                 "FEAT": found.sections["FEAT"],

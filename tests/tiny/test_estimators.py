@@ -26,7 +26,7 @@ from sklearn.linear_model import (
     LogisticRegression,
     RidgeCV,
 )
-from sklearn.mixture import GaussianMixture
+from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -230,10 +230,31 @@ def test_a_predictor_survives_its_file(estimator):
     assert "GOLD" in packed.sections
 
 
+@pytest.mark.parametrize("kind", [GaussianMixture, BayesianGaussianMixture])
+@pytest.mark.parametrize("scaled", [False, True])
+def test_mixtures_are_anomalies_in_sixteenths_of_a_bit(kind, scaled):
+    x = IRIS[0] * [1, 10, 100, 0.1] + [0, 0, 1e4, 0]
+    x = np.column_stack([x, np.full(len(x), 7.5)])  # a sensor that is stuck
+    estimator = kind(n_components=3, covariance_type="diag", random_state=0)
+    estimator = make_pipeline(StandardScaler(), estimator) if scaled else estimator
+    model = from_sklearn(estimator.fit(x), x)
+    assert (model.kind.tag, model.task, model.report["rows"]) == ("GMIX", "anomaly", len(x))
+    assert model.report["agreement"] >= 0.98
+    assert model.answer(x).mean() == pytest.approx(0.01, abs=0.01)
+    scores = model.predict(model.features.readings(x))[:, 0]
+    assert scores.min() in {-1, 0, 1}
+    if kind is GaussianMixture:
+        true = -estimator.score_samples(x) / np.log(2) * 16
+        assert np.abs(scores - np.minimum(true - true.min(), 1024)).max() <= 3
+    far = x + np.array([0, 0, 900, 0, 0])
+    assert model.answer(far).all()
+    assert Predictor.from_model(cbm.unpack(cbm.pack(model.model()), "x"), "x").kind.tag == "GMIX"
+
+
 REFUSALS = [
     (KMeans(2, n_init=1), "KMeans: is not taken; these are, behind scalers too: .*RandomForestClassifier"),
     (HistGradientBoostingRegressor(max_iter=2), "its trees are private: fit a GradientBoostingRegressor"),
-    (GaussianMixture(2), "mixtures are not taken yet"),
+    (GaussianMixture(2), "covariance_type='full' is not taken; covariance_type='diag' is"),
     (SVR(epsilon=10), "has no support vectors"),
     (SVR(kernel="poly"), "the kernel 'poly' is not taken"),
     (KNeighborsRegressor(weights="distance"), "weights='uniform' and Euclidean distances"),

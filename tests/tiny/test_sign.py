@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from canbean.errors import FileError, ModelError
 from canbean.tiny import cbm, keys
-from model_cases import KEY, KINDS, small
+from model_cases import KEY, KINDS, KNOWN, application, small
 
 tags = st.text("ABCxyz019", min_size=4, max_size=4).filter(lambda tag: tag[0].isalpha())
 tables = st.dictionaries(tags, st.binary(max_size=40), max_size=6)
@@ -114,7 +114,7 @@ def test_unknown_sections_keep_their_bytes_or_refuse(kind, key):
         b"kept",
     )
     assert cbm.pack(found, key) == cbm.pack(odd, key)
-    known = {"FEAT", kind}
+    known = set(KNOWN[application(kind)])
     found.refuse_unknown(known, "x")
     with pytest.raises(ModelError, match="section Xtra"):
         cbm.Model({**odd.sections, "Xtra": b""}).refuse_unknown(known, "x")

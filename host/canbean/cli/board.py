@@ -40,11 +40,11 @@ def virtual(
     if application not in {"gateway", "roastmeter", "model"}:
         raise ModelError(f"{model}: is a model for {application!r}, which no firmware here runs")
     secret = None if key is None else read_key(key)
+    # A board switched off by `kill`, be it while it starts, must not leave its VM behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with VirtualBoard(model, application, heap=heap, key=secret) as board:
         results.print(board.port)
         note(
             f"{application} on the virtual board; 115200 8N1, one JSON object a line; ctrl-C switches it off"
         )
-        # A board switched off by `kill` must not leave its VM behind.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         board.wait()

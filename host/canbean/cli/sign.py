@@ -12,7 +12,7 @@ from canbean.cli.output import json_line, note, results
 from canbean.detect import model as gateway
 from canbean.errors import ModelError
 from canbean.files import read_bytes, writable, write_bytes
-from canbean.tiny import cbm, golden, keys
+from canbean.tiny import cbm, golden, keys, predictor
 from canbean.tiny.regressor import Regressor
 
 ModelPath = Annotated[Path, typer.Argument(metavar="M.cbm")]
@@ -93,7 +93,10 @@ def _golden(model: cbm.Model, name: str) -> int | None:
     if model.read_meta(name).get("app") == gateway.APP:
         return gateway.check(model, name)
     if "FEAT" in model.sections:
-        Regressor.from_model(model, name)
+        if model.read_meta(name).get("app") == predictor.APP:
+            predictor.Predictor.from_model(model, name)
+        else:
+            Regressor.from_model(model, name)
         if "GOLD" not in model.sections:
             raise ModelError(f"{name}: has no GOLD section, and a board takes none without: fit it again")
         return len(golden.unpack(model.sections["GOLD"], name))

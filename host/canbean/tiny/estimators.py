@@ -63,13 +63,12 @@ TAKEN: dict[str, Callable[[Any, Source], Draft]] = {
     **dict.fromkeys(("GradientBoostingRegressor", "GradientBoostingClassifier"), grown.boosted),
     "IsolationForest": grown.isolation,
     **dict.fromkeys(("MLPRegressor", "MLPClassifier"), shallow.network),
+    **dict.fromkeys(("GaussianMixture", "BayesianGaussianMixture"), shallow.mixture),
 }
 
 REFUSED = {
     "HistGradientBoostingRegressor": "its trees are private: fit a GradientBoostingRegressor",
     "HistGradientBoostingClassifier": "its trees are private: fit a GradientBoostingClassifier",
-    "GaussianMixture": "mixtures are not taken yet: fit an IsolationForest or a OneClassSVM",
-    "BayesianGaussianMixture": "mixtures are not taken yet: fit an IsolationForest or a OneClassSVM",
 }
 
 
@@ -254,7 +253,9 @@ def _report(
     if predictor.task == "classification":
         same = np.asarray(final.classes_)[answers[:, 0]] == said
         return {"rows": len(values), "agreement": float(same.mean())}
-    same = (answers[:, 1] > 0) == (said < 0)
+    # a mixture says which component, and no more
+    flags = said < 0 if hasattr(final, "decision_function") else draft.scores[:, 0] > draft.threshold
+    same = (answers[:, 1] > 0) == flags
     return {**_against(predictor, draft.scores, values), "agreement": float(same.mean())}
 
 

@@ -16,7 +16,8 @@ A score stands for `score * 10**exponent`. What is made of the scores:
   winner's own scores. 2: the k nearest neighbours vote.
 * anomaly: the score, and 1 where it is above the threshold.
 
-The names of the classes are META's `classes`.
+The names of the classes are META's `classes`. A kind with a state (LSTM, SEQN) takes the rows as one sequence; each
+golden vector is one of its own.
 """
 
 from __future__ import annotations
@@ -35,15 +36,22 @@ from canbean.tiny.features import SATURATION, Features
 from canbean.tiny.fixed import ACCUMULATOR_LIMIT
 from canbean.tiny.forest import Forest
 from canbean.tiny.kernel import Kernel
+from canbean.tiny.lstm import Lstm
+from canbean.tiny.mixture import Mixture
 from canbean.tiny.neighbours import Neighbours
 from canbean.tiny.packing import Reader
 from canbean.tiny.polynomial import Polynomial
+from canbean.tiny.sequence import Transitions
+from canbean.tiny.vae import Vae
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-Kind = Polynomial | Neighbours | Dense | Forest | Kernel
-KINDS: dict[str, type[Kind]] = {kind.tag: kind for kind in (Polynomial, Neighbours, Dense, Forest, Kernel)}
+Kind = Polynomial | Neighbours | Dense | Forest | Kernel | Lstm | Vae | Mixture | Transitions
+KINDS: dict[str, type[Kind]] = {
+    kind.tag: kind
+    for kind in (Polynomial, Neighbours, Dense, Forest, Kernel, Lstm, Vae, Mixture, Transitions)
+}
 APP = "model"
 TASK = struct.Struct("<BBBbiHH")
 TASKS = ("regression", "classification", "anomaly")
@@ -207,8 +215,10 @@ class Predictor:
         """A GOLD section from rows of integer readings (n, c): at most 8, and at most a second's work for a board."""
         count = int(np.clip(GOLDEN_MS // max(self.board_ms, 1), 1, golden.VECTORS_MOST))
         rows = np.asarray(readings, np.int64)[:count]
-        vectors = zip(rows.astype("<i4"), self.predict(rows).tolist(), strict=True)
-        return golden.pack([(row.tobytes(), answers) for row, answers in vectors])
+        # a kind with a state begins anew with each
+        return golden.pack(
+            [(row.astype("<i4").tobytes(), self.predict(row[None])[0].tolist()) for row in rows]
+        )
 
     def model(self, **meta: Any) -> cbm.Model:
         """The predictor as a model file for the application `model`, with golden vectors where it has examples.

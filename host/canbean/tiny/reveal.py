@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from canbean.errors import ModelError
 from canbean.tiny import golden
 from canbean.tiny.features import Features
 from canbean.tiny.packing import Reader
-from canbean.tiny.regressor import KINDS
+from canbean.tiny.predictor import KINDS, RULES, TASK, TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,7 +41,7 @@ def reveal(model: Model, name: str = "model", parsers: Mapping[str, Parser] | No
     Raises:
         ModelError: a section is damaged; the message begins with `name`.
     """
-    known: dict[str, Parser] = {"GOLD": _golden, "FEAT": _front}
+    known: dict[str, Parser] = {"GOLD": _golden, "FEAT": _front, "TASK": _task}
     known |= {tag: kind.from_bytes for tag, kind in KINDS.items()}
     known |= dict(parsers or {})
     sections: dict[str, Any] = {}
@@ -67,10 +68,29 @@ def _golden(content: bytes, name: str) -> dict[str, Any]:
 
 def _front(content: bytes, name: str) -> dict[str, Any]:
     reader = Reader(content, f"{name}: section FEAT")
-    channels = Features.parse(reader).channels
+    features = Features.parse(reader)
+    if len(content) == len(features.to_bytes()):
+        return {"channels": features.channels}
+    # a meter's
     low, high = reader.struct("ii")
     reader.end()
-    return {"channels": channels, "scale": [low, high]}
+    return {"channels": features.channels, "scale": [low, high]}
+
+
+def _task(content: bytes, name: str) -> dict[str, Any]:
+    reader = Reader(content, f"{name}: section TASK")
+    task, rule, scores, exponent, threshold, classes, zero = reader.struct(TASK.format[1:])
+    reader.end()
+    if zero or task >= len(TASKS) or rule >= len(RULES):
+        raise ModelError(f"{reader.where}: there is no such task")
+    return {
+        "task": TASKS[task],
+        "rule": RULES[rule],
+        "scores": scores,
+        "exponent": exponent,
+        "threshold": threshold,
+        "classes": classes,
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -17,6 +17,7 @@ from canbean.tiny import columns as cols
 from canbean.tiny.dense import POINT, Dense
 from canbean.tiny.features import ONE, Channel, Features
 from canbean.tiny.kernel import Kernel
+from canbean.tiny.mixture import MOST, Mixture
 from canbean.tiny.neighbours import Neighbours
 from canbean.tiny.polynomial import Polynomial
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 # Reach of the features where distances are measured: as far as 16 bits allow, with room for what is a little farther.
 SPAN = 24_000
+# One calibration row of so many passes a mixture's threshold, and a quarter of the 64 bits is kept above it.
+RARE = 100
+HEADROOM = 48.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -331,3 +335,49 @@ def neighbours(estimator: Any, source: Source) -> Draft:
 def _estimators_input(source: Source, who: object) -> NDArray[np.float64]:
     gain, offset = source.single(who)
     return np.asarray(source.values * gain + offset)
+
+
+def mixture(estimator: Any, source: Source) -> Draft:
+    """Mixtures of Gaussians with diagonal covariances, as anomalies.
+
+    The score is how many sixteenths of a bit a row is less likely than the likeliest of the calibration, at most 1024. The
+    threshold is the calibration's own quantile: one of its rows in a hundred passes it. A Bayesian mixture's parameters
+    are taken as they are, without their uncertainty.
+    """
+    who = type(estimator).__name__
+    if estimator.covariance_type != "diag":
+        raise ModelError(
+            f"{who}: covariance_type={estimator.covariance_type!r} is not taken; covariance_type='diag' is"
+        )
+    gain, offset = source.single(estimator)
+    front, _ = linear_front(source)
+    slope, start = np.array([cols.reading_of(found) for found in front.channels]).T
+    # The estimator's column is `step * feature + base`.
+    step, base = gain * slope, gain * start + offset
+    weights, means, variances = (
+        np.asarray(a, np.float64) for a in (estimator.weights_, estimator.means_, estimator.covariances_)
+    )
+    # A channel that never changes only says which components it belongs to: its feature counts for nothing.
+    still = step == 0
+    apart = ((base - means) ** 2 / variances + np.log(variances))[:, still].sum(axis=1)
+    weights = weights * np.exp(-0.5 * (apart - apart.min()))
+    weights = weights / weights.sum()
+    step = np.where(still, 1.0, step)
+    means = np.where(still, 0.0, (means - base) / step)
+    variances = np.where(still, 1 / (2 * np.pi), variances / step**2)
+    x = front.apply(front.readings(source.values)) / ONE
+    with np.errstate(divide="ignore"):
+        each = np.log2(weights) - 0.5 * np.log2(2 * np.pi * variances).sum(axis=1)
+    squares = np.stack(
+        [((x - m) ** 2 / v).sum(axis=1) for m, v in zip(means, variances, strict=True)], axis=1
+    )
+    bits = -np.logaddexp2.reduce(each - squares * (0.5 * np.log2(np.e)), axis=1)
+    passed = float(np.quantile(bits, 1 - 1 / RARE))
+    reference = max(float(bits.min()), passed - HEADROOM)
+    scores = np.minimum((bits - reference) * 16, MOST)
+
+    def make(_: float) -> Kind:
+        return Mixture.from_float(weights, means, variances, reference=reference)
+
+    threshold = (passed - reference) * 16
+    return Draft(front, make, scores[:, None], "anomaly", threshold=threshold, counts=True)
