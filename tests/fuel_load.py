@@ -22,12 +22,19 @@ import numpy as np
 from canbean.board import firmware
 from canbean.tiny.dense import Dense, Layer
 from canbean.tiny.features import Features
+from canbean.tiny.kernel import Kernel
+from canbean.tiny.lstm import Lstm
+from canbean.tiny.mixture import Mixture
 from canbean.tiny.neighbours import Neighbours
 from canbean.tiny.polynomial import Polynomial, terms
+from canbean.tiny.predictor import Predictor
 from canbean.tiny.regressor import Regressor
+from canbean.tiny.sequence import Transitions
+from canbean.tiny.vae import Vae
+from shallow_cases import random_forest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 GOLDEN = Path(__file__).parent / "golden" / "fuel.json"
 TOLERANCE = 0.03
@@ -116,6 +123,55 @@ def _features() -> bytes:
     return Regressor(Features.fit(values), kind, (0, 180)).sections()["FEAT"]
 
 
+def _forest() -> bytes:
+    return random_forest(np.random.default_rng(11), 4, 1).to_bytes()
+
+
+def _kernel() -> bytes:
+    rng = np.random.default_rng(4)
+    vectors, weights = rng.normal(0, 4096, (30, 4)), rng.normal(0, 1e4, (30, 1))
+    return Kernel.from_float(vectors, weights, [500], 1e-8).to_bytes()
+
+
+def _lstm() -> bytes:
+    """8 inputs, 8 cells, 8 outputs."""
+    rng = np.random.default_rng(5)
+    w, u = 0.5 * rng.standard_normal((32, 8)), 0.5 * rng.standard_normal((32, 8))
+    head = [(rng.standard_normal((8, 8)), np.zeros(8))]
+    return Lstm.from_float(w, u, np.zeros(32), head, rng.standard_normal((4, 20, 8))).to_bytes()
+
+
+def _vae() -> bytes:
+    """8 features, a code of 2, 8 units in between."""
+    rng = np.random.default_rng(6)
+
+    def half(inputs: int, outputs: int):
+        sizes = [(8, inputs), (outputs, 8)]
+        return [0.5 * rng.standard_normal(size) for size in sizes], [np.zeros(o) for o, _ in sizes]
+
+    return Vae.from_float(half(8, 2), half(2, 8), np.full(8, 0.5), rng.standard_normal((100, 8))).to_bytes()
+
+
+def _mixture() -> bytes:
+    rng = np.random.default_rng(7)
+    spread = rng.uniform(0.3, 1, (4, 4))
+    return Mixture.from_float(np.full(4, 0.25), rng.standard_normal((4, 4)), spread).to_bytes()
+
+
+def _transitions() -> bytes:
+    """A ring of 60 symbols, each with three that follow it."""
+    counts = {(a, (a + step) % 60): 10.0 for a in range(60) for step in (1, 2, 7)}
+    return Transitions.from_counts(counts, 60).to_bytes()
+
+
+def _predictor() -> bytes:
+    """FEAT, TASK and POLY of a linear model of 4 channels, each behind its length."""
+    values = np.exp(np.random.default_rng(3).normal([7, 8, 5, 6], 0.4, (60, 4)))
+    kind = Polynomial.from_float(1, 90, [5, -3, 2, 1], 4)
+    sections = Predictor(Features.fit(values), kind, "regression").sections()
+    return b"".join(struct.pack("<4sI", tag.encode(), len(part)) + part for tag, part in sections.items())
+
+
 def _fingerprint(ids: int = 50) -> bytes:
     """FPRN of ids 0x100, 0x110 ..., a frame each every 10 ms, bytes 1 to 6 constant, 0 and 7 within a range."""
     record = [16, 0x100, 400, 64, 500, 40, 560, 40, 80, 700, 40, 80]
@@ -129,6 +185,8 @@ def _fingerprint(ids: int = 50) -> bytes:
 DENSE = "from canbean.dense import Dense\nboard = Dense(content, None)\nx = [(37 * k) % 256 - 128 for k in range(32)]"
 KIND = "from canbean.{0} import {1}\nboard = {1}(content)\nx = [1000, -3000, 5000, 700]"
 
+EIGHT = "from canbean.{0} import {1}\nboard = {1}(content)\nx = [100, -300, 5000, 700, -9000, 20, 1000, -1]"
+
 CASES = {
     "dense 32-16-8-16-32": lambda: Case(autoencoder().to_bytes(), DENSE, "board.run(x)", 4),
     "polynomial of degree 3, 4 features": lambda: Case(
@@ -136,6 +194,32 @@ CASES = {
     ),
     "neighbours, 60 of 4 features": lambda: Case(
         _neighbours(), KIND.format("neighbours", "Neighbours"), "board.predict(x)"
+    ),
+    "forest, 4 features": lambda: Case(_forest(), KIND.format("forest", "Forest"), "board.predict(x)"),
+    "radial basis functions, 30 of 4 features": lambda: Case(
+        _kernel(), KIND.format("rbf", "Kernel"), "board.predict(x)"
+    ),
+    "LSTM of 8 cells, a step": lambda: Case(_lstm(), EIGHT.format("lstm", "Lstm"), "board.run(x)"),
+    "autoencoder 8-8-2-8-8": lambda: Case(_vae(), EIGHT.format("vae", "Vae"), "board.predict(x)"),
+    "mixture, 4 of 4 features": lambda: Case(
+        _mixture(), KIND.format("mixture", "Mixture"), "board.predict(x)"
+    ),
+    "sequence, a step": lambda: Case(
+        _transitions(),
+        "from canbean.sequence import Transitions\nboard = Transitions(content)",
+        "board.step(7 * i % 60)",
+        60,
+    ),
+    "predictor, linear, 4 channels": lambda: Case(
+        _predictor(),
+        "from canbean.predictor import Predictor\n"
+        "sections, at = {}, 0\n"
+        "while at < len(content):\n"
+        "    tag, size = struct.unpack_from('<4sI', content, at)\n"
+        "    sections[str(tag, 'ascii')] = content[at + 8 : at + 8 + size]\n"
+        "    at += 8 + size\n"
+        "board = Predictor(sections)\nx = [1000, 3000, 150, 400]",
+        "board.predict(x)",
     ),
     "features, 4 channels": lambda: Case(
         _features(),
@@ -162,16 +246,21 @@ CASES = {
 """By name; each is made when it is measured."""
 
 
-def measure(folder: Path, names: Iterable[str] = tuple(CASES)) -> dict[str, int]:
+def measure(
+    folder: Path, names: Iterable[str] = tuple(CASES), changed: Mapping[str, str] | None = None
+) -> dict[str, int]:
     """Fuel a call.
 
     Args:
         folder: an empty folder; the VM's files are put there.
         names: cases.
+        changed: other sources for files of `firmware/canbean`, by name.
     """
     shutil.copytree(
         firmware.folder() / "canbean", folder / "canbean", ignore=shutil.ignore_patterns("__pycache__")
     )
+    for name, source in (changed or {}).items():
+        (folder / "canbean" / name).write_text(source)
     cases = {name: CASES[name]() for name in names}
     scripts = []
     for number, case in enumerate(cases.values()):

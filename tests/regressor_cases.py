@@ -19,19 +19,19 @@ def random_channel(rng):
     if rng.random() < 0.7:
         values = np.exp(rng.normal(rng.uniform(3, 10), rng.uniform(0.1, 1), 20))
         return Channel.fit(np.minimum(values, 200_000), decimals=int(rng.integers(0, 4)))
-    pre = int(rng.integers(0, 16))
-    limit = ACC >> pre if rng.random() < 0.5 else int(rng.integers(0, ACC >> pre))
-    fitting = 31 + max(0, (limit << pre).bit_length() - 15)  # the limit is about where the feature saturates
     return Channel(
         decimals=0,
         transform="log2" if rng.random() < 0.5 else "linear",
         offset=int(rng.integers(-(2**28), 2**28, endpoint=True)) if rng.random() < 0.5 else 70_000,
-        limit=limit,
-        pre=pre,
         multiplier=int(rng.choice([2**30, 2**31 - 1, rng.integers(2**30, 2**31)])),
-        shift=fitting if rng.random() < 0.5 else int(rng.integers(31, 63)),
-        zero_point=int(rng.choice([0, ACC, -ACC, rng.integers(-40_000, 40_000)])),
+        shift=int(rng.integers(2, 63)),
+        zero_point=int(rng.choice([0, 32_767, -32_767, rng.integers(-32_767, 32_768)])),
     )
+
+
+def reach(channel):
+    """About where its feature saturates, away from the offset."""
+    return min(channel.limit, round(2**15 / channel.gain) + 1 if channel.gain else channel.limit)
 
 
 def random_polynomial(rng, features, outputs=1):
@@ -107,7 +107,7 @@ def random_readings(rng, regressor, rows):
     """Readings where each channel's feature moves, some at the edges."""
     columns = []
     for channel in regressor.features.channels:
-        moved = channel.offset + channel.limit * rng.normal(0, 0.3, rows)
+        moved = channel.offset + reach(channel) * rng.normal(0, 0.3, rows)
         if channel.transform == "log2":
             moved = np.exp2(np.clip(moved / 4096, 0, 30))
         column = np.clip(moved, -(2**30), 2**30 - 1).astype(np.int64)

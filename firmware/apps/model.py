@@ -37,11 +37,10 @@ def load(path):
 def main(board):
     console = Console(board, "model")
     predictor = decimal = None
-    names, raw = (), []
+    names = ()
     predictions = 0
     try:
         console.model, predictor, names, decimal = load("model.cbm")
-        raw = [0] * predictor.channels
         console.refused = None
     except Exception as error:
         console.refused = str(error) or type(error).__name__
@@ -53,9 +52,11 @@ def main(board):
         nonlocal predictions
         if console.refused:
             raise ValueError(console.refused)
-        if len(words) != len(raw):
-            raise ValueError("this model takes %d numbers, these are %d" % (len(raw), len(words)))
-        for i in range(len(raw)):
+        count = predictor.channels
+        if len(words) != count:
+            raise ValueError("this model takes %d numbers, these are %d" % (count, len(words)))
+        raw = predictor.given
+        for i in range(count):
             raw[i] = decimal.number(words[i], predictor.decimals[i])
         predictions += 1
         ms = console.uptime()
@@ -79,7 +80,7 @@ def main(board):
                 ("class", name),
                 ("margin", margin),
                 ("anomaly", anomaly),
-                ("raw", bytes("[" + ",".join([str(v) for v in raw]) + "]", "ascii")),
+                ("raw", bytes("[" + ",".join([str(raw[i]) for i in range(count)]) + "]", "ascii")),
             ),
         )
 

@@ -11,6 +11,8 @@ except Exception:
 class Polynomial:
     # `kernel` None takes the plain loop
     def __init__(self, section, kernel=native):
+        self.kernel = kernel
+        self.section = section
         self.features, self.degree, self.shift = section[0], section[1], section[2]
         self.outputs = section[3] + 1
         terms, combinations = 0, 1
@@ -19,37 +21,44 @@ class Polynomial:
             terms += combinations
         end = 4 + 4 * self.outputs
         # native code checks no index, and nothing takes memory before
-        if not terms or len(section) != end + (2 * terms * self.outputs + 3 & ~3):
+        if (
+            not 0 < terms < 256
+            or self.shift > 15
+            or len(section) != end + (2 * terms * self.outputs + 3 & ~3)
+        ):
             raise ValueError("section POLY does not hold what it says")
         # the features, where whoever writes them spares `run` to copy them; behind them the other monomials, then
         # where the monomials begin that have no feature before the i-th
-        self.given = array("i", bytes(4 * (terms + self.features)))
+        self.given = array("h", bytes(2 * (terms + self.features)))
         self.out = array("i", bytes(4 * self.outputs))
         self.terms = terms
-        self.parts = (kernel, self.given, section, terms, self.out)
+        # what `predict` may hand on at once
+        self.ready = self.given if kernel else None
         if kernel is None:
             self.bias = array("i", section[4:end])
             self.weights = array("h", section[end : end + 2 * terms * self.outputs])
 
     # The buffer with the scores; it is valid until the next call.
     def run(self, x):
-        kernel, given, section, terms, out = self.parts
+        if self.kernel is None:
+            return self.plain(x)
+        given = self.given
         if x is not given:
             for i in range(self.features):
                 given[i] = x[i]
-        if kernel is None:
-            self.plain()
-        else:
-            kernel(given, section, terms, out)
-        return out
+        self.kernel(given, self.section, self.terms, self.out)
+        return self.out
 
     def predict(self, x):
-        kernel, given, section, terms, out = self.parts
-        if x is given and kernel:
-            return kernel(given, section, terms, out)
+        if x is self.ready:
+            return self.kernel(x, self.section, self.terms, self.out)
         return self.run(x)[0]
 
-    def plain(self):
+    def plain(self, x):
+        given = self.given
+        if x is not given:
+            for i in range(self.features):
+                given[i] = x[i]
         # not four at once, which MicroPython does by a tuple
         monomials, weights, out = self.given, self.weights, self.out
         features, terms, shift = self.features, self.terms, self.shift
@@ -79,3 +88,4 @@ class Polynomial:
                 acc += monomials[i] * weights[at] + half >> shift
                 at += 1
             out[o] = acc + 8 >> 4
+        return out

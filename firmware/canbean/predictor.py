@@ -15,6 +15,8 @@ class Predictor:
     # `sections`: the content of FEAT, TASK and of one kind by tag
     def __init__(self, sections):
         self.front = Features(sections["FEAT"])
+        if self.front.size != len(sections["FEAT"]):
+            raise ValueError("section FEAT does not hold what it says")
         head = struct.unpack_from("<BBBbiH", sections["TASK"])
         self.task, self.rule, self.scores, self.exponent, self.threshold, self.classes = head
         self.kind = load(sections)
@@ -22,7 +24,11 @@ class Predictor:
         if self.kind.features != self.channels:
             raise ValueError("channels and features differ")
         self.decimals = self.front.decimals
-        self.features = array("h", bytes(2 * self.channels))
+        # most kinds read their features from a buffer of their own
+        self.features = getattr(self.kind, "given", None) or array("h", bytes(2 * self.channels))
+        self.step = self.kind.step if hasattr(self.kind, "step") else 2
+        # whoever writes the readings here, within +-2**28, spares a copy
+        self.given = self.front.given
         self.answers = array("i", bytes(4 * max(self.scores, 2)))
         # how many of them count
         self.count = 2 if self.task else self.scores
@@ -31,7 +37,7 @@ class Predictor:
     # `readings`: an integer a channel, round(value * 10**decimals). The buffer with the answers; it is valid until
     # the next call.
     def predict(self, readings):
-        self.front.apply(readings, self.features)
+        self.front.apply(readings, self.features, self.step)
         answers, kind = self.answers, self.kind
         if self.rule == VOTES:
             kind.predict(self.features)

@@ -4,6 +4,12 @@ from array import array
 
 from .fixed import requantize
 
+try:
+    from .rbf_viper import kernel as native
+except Exception:
+    # as in dense.py: no native code here
+    native = None
+
 OCTAVES = (30 << 15) - 1
 # 2**-(i/64) in 1/32768 as little-endian 16-bit numbers, i = 0..64
 EXP2 = (
@@ -26,23 +32,58 @@ def exp2_q(u):
 
 
 class Kernel:
-    def __init__(self, section):
+    # `kernel` None takes the plain loop
+    def __init__(self, section, kernel=native):
+        self.kernel = kernel
+        self.section = section
         head = struct.unpack_from("<HBBBBBBHH", section)
         self.count, self.features, self.outputs, self.coarse, self.shift, self.guard = head[:6]
         self.exponent_shift, self.m1, self.m0 = head[6:]
-        at = 12
-        end = at + 4 * self.outputs
-        self.bias = array("i", section[at:end])
-        at = end
-        end = at + 2 * self.count * self.outputs
-        self.weights = array("h", section[at:end])
-        at = end + 3 & ~3
-        self.vectors = array("h", section[at : at + 2 * self.count * self.features])
-        self.query = array("h", bytes(2 * self.features))
+        bias = 12 + 4 * self.outputs
+        weights = 2 * self.count * self.outputs
+        vectors = bias + (weights + 3 & ~3)
+        size = 2 * self.count * self.features
+        # native code checks no index and no shift, and nothing takes memory before
+        if (
+            vectors + (size + 3 & ~3) != len(section)
+            or not size
+            or not weights
+            or self.coarse > 15
+            or self.shift > 15
+            or self.guard > 8
+            or not 31 <= self.exponent_shift <= 62
+            or (self.m1 | self.m0) >> 15
+        ):
+            raise ValueError("section RBFS does not hold what it says")
+        # the features, where whoever writes them spares `run` to copy them; behind them those that are compared,
+        # then the table of powers for native code
+        self.given = array("h", bytes(4 * self.features) + (EXP2 if kernel else b""))
         self.out = array("i", bytes(4 * self.outputs))
+        # what `predict` may hand on at once
+        self.ready = self.given if kernel else None
+        if kernel is None:
+            self.bias = array("i", section[12:bias])
+            self.weights = array("h", section[bias : bias + weights])
+            self.vectors = array("h", section[vectors : vectors + size])
+            self.query = array("h", bytes(2 * self.features))
 
     # The buffer with the scores; it is valid until the next call.
     def run(self, x):
+        if self.kernel is None:
+            return self.plain(x)
+        given = self.given
+        if x is not given:
+            for i in range(self.features):
+                given[i] = x[i]
+        self.kernel(given, self.section, self.features, self.out)
+        return self.out
+
+    def predict(self, x):
+        if x is self.ready:
+            return self.kernel(x, self.section, self.features, self.out)
+        return self.run(x)[0]
+
+    def plain(self, x):
         vectors, query = self.vectors, self.query
         weights, out = self.weights, self.out
         features, outputs = self.features, self.outputs
@@ -71,6 +112,3 @@ class Kernel:
         for o in range(outputs):
             out[o] = out[o] + half >> guard
         return out
-
-    def predict(self, x):
-        return self.run(x)[0]

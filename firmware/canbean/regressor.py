@@ -12,18 +12,23 @@ class Regressor:
         if "FEAT" not in sections:
             raise ValueError("the model has no section FEAT")
         self.front = Features(sections["FEAT"])
+        if self.front.size + 8 != len(sections["FEAT"]):
+            raise ValueError("section FEAT does not hold what it says")
         self.low, self.high = struct.unpack_from("<ii", sections["FEAT"], self.front.size)
         self.kind = load(sections)
         self.channels = self.front.channels
         if self.kind.features != self.channels:
             raise ValueError("channels and features differ")
         self.decimals = self.front.decimals
-        # a network reads its inputs from a buffer of its own
+        # most kinds read their features from a buffer of their own
         self.features = getattr(self.kind, "given", None) or array("h", bytes(2 * self.channels))
+        self.step = self.kind.step if hasattr(self.kind, "step") else 2
+        # whoever writes the readings here, within +-2**28, spares a copy
+        self.given = self.front.given
 
     # `readings`: an integer a channel, round(value * 10**decimals)
     def predict(self, readings):
-        self.front.apply(readings, self.features)
+        self.front.apply(readings, self.features, self.step)
         score = self.kind.predict(self.features)
         if score < self.low:
             return self.low

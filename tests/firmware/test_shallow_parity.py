@@ -18,7 +18,8 @@ from canbean.errors import QuantizeError
 from canbean.tiny.features import Channel, Features
 from canbean.tiny.kernel import EXP2_TABLE, OCTAVES, Kernel, exp2_q
 from canbean.tiny.predictor import Predictor
-from predictor_cases import EDGES, MAKE, TAGS, random_forest, random_predictor
+from predictor_cases import MAKE, TAGS, random_predictor
+from shallow_cases import EDGES, random_forest
 
 
 def answers(board, readings):

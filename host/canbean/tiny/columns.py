@@ -7,14 +7,12 @@ compare or measure distances need each column to be one reading, scaled and shif
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from canbean.errors import ModelError
-from canbean.tiny.features import SATURATION, Channel
-from canbean.tiny.fixed import ACCUMULATOR_LIMIT, SMALL_LIMIT, quantize_multiplier
+from canbean.tiny.features import Channel
 from canbean.tiny.polynomial import DEGREE_MOST, TERMS_MOST
 
 if TYPE_CHECKING:
@@ -156,7 +154,7 @@ def substituted(column: Column, gain: NDArray[np.float64], offset: NDArray[np.fl
 
 def still_channel(decimals: int) -> Channel:
     """A channel whose feature is always 0."""
-    return Channel(decimals, "linear", 0, 0, 0, SMALL_LIMIT, 31, 0)
+    return Channel.still(decimals)
 
 
 def channel(decimals: int, centre: float, gain: float) -> Channel:
@@ -170,18 +168,12 @@ def channel(decimals: int, centre: float, gain: float) -> Channel:
     Raises:
         QuantizeError: the gain or the centre is outside what a channel holds.
     """
-    pre = max(0, math.frexp(gain)[1])
-    multiplier, shift = quantize_multiplier(gain / 2**pre)
-    offset = round(centre)
-    zero_point = round((offset - centre) * gain)
-    reach = math.ceil((SATURATION + 1 + abs(zero_point)) / gain) + 1
-    limit = min(reach, (ACCUMULATOR_LIMIT - 1) >> pre)
-    return Channel(decimals, "linear", offset, limit, pre, multiplier, shift, zero_point)
+    return Channel.scaled(decimals, "linear", centre, gain)
 
 
 def reading_of(found: Channel) -> tuple[float, float]:
     """`(gain, offset)` with which a linear channel's feature in standard deviations gives the value it was read from."""
-    if not found.limit:
+    if found.never_changes:
         return 0.0, found.offset / 10.0**found.decimals
-    scale = found.multiplier * 2.0 ** (found.pre - found.shift) * 10.0**found.decimals
+    scale = found.gain * 10.0**found.decimals
     return 4096 / scale, found.offset / 10.0**found.decimals - found.zero_point / scale

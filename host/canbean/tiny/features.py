@@ -1,15 +1,14 @@
 """The front end of a regressor: sensor readings to standardised int16 features, 4096 to one standard deviation.
 
-A channel computes, all in integers: clip the reading, take its logarithm where that was chosen, subtract the offset,
-clip to +-limit, shift left by `pre` and requantise. `limit` is past the point at which the feature saturates, so it
-changes nothing but keeps the accumulator small.
+A channel computes, all in integers: clip the reading, take its logarithm where that was chosen, subtract the offset and
+requantise. Where the feature is finer than half the reading, the difference is shifted left before, by `31 - shift`,
+and clipped to what stays below 2**29; the feature has saturated long before that.
 
 FEAT, without the score's scale that `canbean.tiny.regressor` appends:
 
 ```
 u16 channels | u16 zero
-a row a channel: u8 decimals | u8 transform (0 linear, 1 log2) | u8 pre | u8 shift | u16 m1 | u16 m0
-                 | i32 offset | i32 limit | i32 zero point
+a row a channel: u8 decimals, + 128 for log2 | u8 shift | i16 zero point | u16 m1 | u16 m0 | i32 offset
 ```
 """
 
@@ -48,7 +47,9 @@ CHANNELS_MOST = 63
 DECIMALS_MOST = 6
 # Under this ratio of the largest to the smallest value a logarithm is as good as a straight line.
 LOG_RATIO = 1.3
-ROW = struct.Struct("<BBBBHHiii")
+ROW = struct.Struct("<BBhHHi")
+LOG_BIT = 128
+SHIFT_LEAST = 2
 
 Transform = Literal["linear", "log2"]
 
@@ -61,18 +62,14 @@ class Channel:
         decimals: the board reads `round(value * 10**decimals)`.
         transform: `log2` (in 1/4096 octave) or `linear`.
         offset: subtracted, in units of the transformed reading.
-        limit: the difference is clipped to this; 0 for a channel that never changes.
-        pre: left shift before the multiplication.
         multiplier: of `fixed.requantize`.
-        shift: of `fixed.requantize`.
+        shift: a step of the transformed reading is `multiplier * 2**-shift` steps of the feature; 2 to 62.
         zero_point: added in the feature's unit; it carries the fraction of the offset.
     """
 
     decimals: int
     transform: Transform
     offset: int
-    limit: int
-    pre: int
     multiplier: int
     shift: int
     zero_point: int
@@ -82,15 +79,46 @@ class Channel:
             0 <= self.decimals <= DECIMALS_MOST
             and self.transform in {"linear", "log2"}
             and abs(self.offset) <= SMALL_LIMIT >> 2
-            and self.limit >= 0
-            and 0 <= self.pre < 30
-            and self.limit << self.pre < ACCUMULATOR_LIMIT
             and SMALL_LIMIT <= self.multiplier < 2 * SMALL_LIMIT
-            and 31 <= self.shift <= SHIFT_MOST
-            and abs(self.zero_point) < ACCUMULATOR_LIMIT
+            and SHIFT_LEAST <= self.shift <= SHIFT_MOST
+            and abs(self.zero_point) <= SATURATION
         )
         if not fits:
             raise QuantizeError("a channel's numbers do not fit their types")
+
+    @classmethod
+    def still(cls, decimals: int, offset: int = 0, transform: Transform = "linear") -> Channel:
+        """A channel whose feature is always 0: its step is so small that no reading reaches half of one."""
+        return cls(decimals, transform, offset, SMALL_LIMIT, SHIFT_MOST, 0)
+
+    @classmethod
+    def scaled(cls, decimals: int, transform: Transform, centre: float, gain: float) -> Channel:
+        """A channel whose feature is `(transformed reading - centre) * gain`, rounded and saturated.
+
+        Raises:
+            QuantizeError: the gain or the centre is outside what a channel holds.
+        """
+        pre = max(0, math.frexp(gain)[1])
+        multiplier, shift = quantize_multiplier(gain / 2**pre)
+        offset = round(centre)
+        # Where it is over 16 bits, one step of the reading is more than all features: they saturate all the same.
+        zero_point = max(-SATURATION, min(SATURATION, round((offset - centre) * gain)))
+        return cls(decimals, transform, offset, multiplier, shift - pre, zero_point)
+
+    @property
+    def never_changes(self) -> bool:
+        """Whether it is like `still`."""
+        return self.shift == SHIFT_MOST and self.multiplier == SMALL_LIMIT
+
+    @property
+    def gain(self) -> float:
+        """Steps of the feature a step of the transformed reading."""
+        return 0.0 if self.never_changes else self.multiplier * 2.0**-self.shift
+
+    @property
+    def limit(self) -> int:
+        """To this the difference from the offset is clipped."""
+        return (ACCUMULATOR_LIMIT - 1) >> max(0, 31 - self.shift)
 
     @classmethod
     def fit(
@@ -122,14 +150,8 @@ class Channel:
                 raise QuantizeError(
                     f"a channel varies by less than 10**-{decimals}: give it in a smaller unit"
                 )
-            return cls(decimals, transform, round(mean), 0, 0, SMALL_LIMIT, 31, 0)
-        scale = ONE / deviation
-        pre = max(0, math.frexp(scale)[1])
-        multiplier, shift = quantize_multiplier(scale / 2**pre)
-        offset = round(mean)
-        zero_point = round((offset - mean) * scale)
-        limit = min(math.ceil((SATURATION + 1 + abs(zero_point)) / scale) + 1, (ACCUMULATOR_LIMIT - 1) >> pre)
-        return cls(decimals, transform, offset, limit, pre, multiplier, shift, zero_point)
+            return cls.still(decimals, round(mean), transform)
+        return cls.scaled(decimals, transform, mean, ONE / deviation)
 
     def readings(self, values: ArrayLike) -> NDArray[np.int64]:
         """What the board would read for real values (any shape), rounded half up.
@@ -142,8 +164,11 @@ class Channel:
     def apply(self, readings: ArrayLike) -> NDArray[np.int64]:
         """Features in 1/4096 standard deviation for integer readings (any shape)."""
         y = _transformed(np.asarray(readings, np.int64), self.transform)
-        difference = np.clip(y - self.offset, -self.limit, self.limit) << self.pre
-        return requantize(difference, self.multiplier, self.shift, self.zero_point, -SATURATION, SATURATION)
+        pre = max(0, 31 - self.shift)
+        difference = np.clip(y - self.offset, -self.limit, self.limit) << pre
+        return requantize(
+            difference, self.multiplier, self.shift + pre, self.zero_point, -SATURATION, SATURATION
+        )
 
 
 @dataclass(frozen=True)
@@ -217,10 +242,8 @@ class Features:
         rows = []
         for c in self.channels:
             m1, m0 = halves(c.multiplier)
-            log = int(c.transform == "log2")
-            rows.append(
-                ROW.pack(c.decimals, log, c.pre, c.shift, int(m1), int(m0), c.offset, c.limit, c.zero_point)
-            )
+            log = LOG_BIT * (c.transform == "log2")
+            rows.append(ROW.pack(c.decimals | log, c.shift, c.zero_point, int(m1), int(m0), c.offset))
         return struct.pack("<HH", len(self.channels), 0) + b"".join(rows)
 
     @classmethod
@@ -235,15 +258,13 @@ class Features:
             raise ModelError(f"{reader.where}: a reserved field is not zero")
         channels: list[Channel] = []
         for _ in range(count):
-            decimals, log, pre, shift, m1, m0, offset, limit, zero_point = reader.struct(ROW.format[1:])
-            if log > 1 or m1 >> 15 or m0 >> 15:
-                raise ModelError(f"{reader.where}: channel {len(channels)} has no such transform or scale")
+            read, shift, zero_point, m1, m0, offset = reader.struct(ROW.format[1:])
+            if m1 >> 15 or m0 >> 15:
+                raise ModelError(f"{reader.where}: channel {len(channels)} has no such scale")
             multiplier = int(joined(m1, m0))
-            transform: Transform = "log2" if log else "linear"
+            transform: Transform = "log2" if read & LOG_BIT else "linear"
             try:
-                channels.append(
-                    Channel(decimals, transform, offset, limit, pre, multiplier, shift, zero_point)
-                )
+                channels.append(Channel(read & ~LOG_BIT, transform, offset, multiplier, shift, zero_point))
             except QuantizeError as error:
                 raise ModelError(f"{reader.where}: channel {len(channels)}: {error}") from error
         try:

@@ -6,14 +6,12 @@ it moves the reading of a linear ridge. Without that, the temperature of the die
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from canbean.roast.regressors.ridge import solve
 from canbean.tiny.features import ONE, Channel, Features
-from canbean.tiny.fixed import quantize_multiplier
 from canbean.tiny.neighbours import Neighbours
 from canbean.tiny.regressor import Regressor
 
@@ -46,10 +44,10 @@ def fit(samples: Samples, seed: int) -> Regressor:  # noqa: ARG001 - nothing her
 
 def scaled(channel: Channel, weight: float) -> Channel:
     """The same channel with `weight` (1/16 to 1) features to one standard deviation instead of 1."""
-    if weight == 1 or channel.limit == 0:
+    if weight == 1 or channel.never_changes:
         return channel
-    multiplier, shift = quantize_multiplier(channel.multiplier * 2.0**-channel.shift * weight)
-    return replace(channel, multiplier=multiplier, shift=shift, zero_point=round(channel.zero_point * weight))
+    centre = channel.offset - channel.zero_point / channel.gain
+    return Channel.scaled(channel.decimals, channel.transform, centre, channel.gain * weight)
 
 
 def best(samples: Samples, points: NDArray[np.float64]) -> int:
