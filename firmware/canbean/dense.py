@@ -51,7 +51,7 @@ class Dense:
         # whoever writes the inputs here spares `run` to copy them
         self.given = array("i", bytes(4 * self.features))
         # bytes of an input
-        self.step = 4
+        self.width = 4
         self.front = array("i", bytes(4 * widest))
         self.back = array("i", bytes(4 * widest))
 

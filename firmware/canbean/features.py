@@ -40,10 +40,10 @@ class Features:
                 pre = max(0, 31 - shift)
                 self.rows.append((kind >> 7, pre, shift + pre, m1, m0, offset, 0x1FFFFFFF >> pre, zero_point))
 
-    # `out` is an array of as many features, of `step` bytes each: "h" or "i"
-    def apply(self, readings, out, step=2):
+    # `out` is an array of as many features, of `width` bytes each: "h" or "i"
+    def apply(self, readings, out, width=2):
         if self.kernel:
-            self._native(readings, out, step)
+            self._native(readings, out, width)
             return
         rows = self.rows
         for i in range(self.channels):
@@ -62,7 +62,7 @@ class Features:
                 x = -limit
             out[i] = requantize(x << pre, m1, m0, shift, zero_point, -32767, 32767)
 
-    def _native(self, readings, out, step):
+    def _native(self, readings, out, width):
         given = self.given
         if readings is not given:
             for i in range(self.channels):
@@ -72,4 +72,4 @@ class Features:
                 elif x < -READING_LIMIT:
                     x = -READING_LIMIT
                 given[i] = x
-        self.kernel(given, self.section, out, step)
+        self.kernel(given, self.section, out, width)

@@ -23,10 +23,12 @@ class Predictor:
         self.channels = self.front.channels
         if self.kind.features != self.channels:
             raise ValueError("channels and features differ")
+        if self.rule == VOTES and not hasattr(self.kind, "nearest"):
+            raise ValueError("section TASK does not fit the kind")
         self.decimals = self.front.decimals
         # most kinds read their features from a buffer of their own
         self.features = getattr(self.kind, "given", None) or array("h", bytes(2 * self.channels))
-        self.step = self.kind.step if hasattr(self.kind, "step") else 2
+        self.width = getattr(self.kind, "width", 2)
         # whoever writes the readings here, within +-2**28, spares a copy
         self.given = self.front.given
         self.answers = array("i", bytes(4 * max(self.scores, 2)))
@@ -37,7 +39,7 @@ class Predictor:
     # `readings`: an integer a channel, round(value * 10**decimals). The buffer with the answers; it is valid until
     # the next call.
     def predict(self, readings):
-        self.front.apply(readings, self.features, self.step)
+        self.front.apply(readings, self.features, self.width)
         answers, kind = self.answers, self.kind
         if self.rule == VOTES:
             kind.predict(self.features)

@@ -22,13 +22,13 @@ class Regressor:
         self.decimals = self.front.decimals
         # most kinds read their features from a buffer of their own
         self.features = getattr(self.kind, "given", None) or array("h", bytes(2 * self.channels))
-        self.step = self.kind.step if hasattr(self.kind, "step") else 2
+        self.width = getattr(self.kind, "width", 2)
         # whoever writes the readings here, within +-2**28, spares a copy
         self.given = self.front.given
 
     # `readings`: an integer a channel, round(value * 10**decimals)
     def predict(self, readings):
-        self.front.apply(readings, self.features, self.step)
+        self.front.apply(readings, self.features, self.width)
         score = self.kind.predict(self.features)
         if score < self.low:
             return self.low
