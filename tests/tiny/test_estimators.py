@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.datasets import load_diabetes, load_iris, make_friedman1
@@ -45,7 +47,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 import canbean.tiny
 from canbean.errors import CanbeanError, ModelError, QuantizeError
 from canbean.tiny import cbm, estimators
-from canbean.tiny.estimators import REFUSED, TAKEN, from_layers, from_sklearn
+from canbean.tiny.estimators import REFUSED, TAKEN, from_layers, from_sklearn, threshold_of
 from canbean.tiny.predictor import Predictor
 
 FRIEDMAN = make_friedman1(300, 5, noise=0.5, random_state=0)
@@ -163,6 +165,24 @@ def test_anomalies_are_the_same(estimator):
     assert (model.answer(query) == (estimator.predict(query) < 0)).mean() >= 0.99
     assert 0.02 < model.answer(query).mean() < 0.9
     assert model.report["max_abs"] < 0.02 * (model.report["highest"] - model.report["lowest"])
+
+
+@given(
+    st.lists(st.tuples(st.integers(-30, 30), st.booleans()), min_size=1, max_size=40), st.integers(-40, 40)
+)
+def test_a_threshold_is_derived_again_from_integer_scores(rows, near):
+    scores, flags = (np.array(column) for column in zip(*rows, strict=True))
+    chosen = threshold_of(scores, flags, near)
+    differences = {t: int(((scores > t) != flags).sum()) for t in range(-45, 46)}
+    fewest = min(differences.values())
+    assert differences[chosen] == fewest
+    assert abs(chosen - near) == min(abs(t - near) for t, count in differences.items() if count == fewest)
+
+
+def test_a_threshold_that_rounding_moved_is_put_right():
+    x = IRIS[0]
+    estimator = make_pipeline(StandardScaler(), OneClassSVM(nu=0.1)).fit(x)
+    assert from_sklearn(estimator, x).report["agreement"] >= 0.99
 
 
 @pytest.mark.parametrize("magnitude", [1e-6, 1e-3, 1.0, 1e4, 1e9])

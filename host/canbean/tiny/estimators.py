@@ -18,6 +18,7 @@ from canbean.errors import ModelError, QuantizeError
 from canbean.tiny import columns as cols
 from canbean.tiny import grown, shallow
 from canbean.tiny.features import CHANNELS_MOST
+from canbean.tiny.fixed import ACCUMULATOR_LIMIT
 from canbean.tiny.predictor import EXPONENT_MOST, Predictor
 from canbean.tiny.shallow import Draft, Source
 
@@ -113,6 +114,10 @@ def from_sklearn(
         final, source, names = _unwrapped(estimator, Source(values, chosen, cols.readings_of(width)))
         draft = _builder(final)(final, source)
         predictor = _assembled(draft)
+        if predictor.task == "anomaly":
+            scores = predictor.scores(predictor.features.readings(values))[:, 0]
+            flags = _flags(draft, estimator, final, values)
+            predictor = replace(predictor, threshold=threshold_of(scores, flags, predictor.threshold))
         report = {"estimator": names, **_report(predictor, draft, estimator, final, values)}
     return replace(predictor, report=report, examples=_examples(predictor, values))
 
@@ -246,17 +251,42 @@ def _report(
     predictor: Predictor, draft: Draft, estimator: Any, final: Any, values: NDArray[np.float64]
 ) -> dict[str, Any]:
     """Float against integer: what the estimator itself says of the calibration, and what the integers say."""
+    answers = predictor.predict(predictor.features.readings(values))
+    if predictor.task == "anomaly":
+        same = (answers[:, 1] > 0) == _flags(draft, estimator, final, values)
+        return {**_against(predictor, draft.scores, values), "agreement": float(same.mean())}
     said = estimator.predict(values)
     if predictor.task == "regression":
         return _against(predictor, np.asarray(said, np.float64).reshape(len(values), -1), values)
-    answers = predictor.predict(predictor.features.readings(values))
-    if predictor.task == "classification":
-        same = np.asarray(final.classes_)[answers[:, 0]] == said
-        return {"rows": len(values), "agreement": float(same.mean())}
+    same = np.asarray(final.classes_)[answers[:, 0]] == said
+    return {"rows": len(values), "agreement": float(same.mean())}
+
+
+def _flags(draft: Draft, estimator: Any, final: Any, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which rows of the calibration the float model calls anomalies."""
+    if hasattr(final, "decision_function"):
+        return np.asarray(estimator.predict(values) < 0)
     # a mixture says which component, and no more
-    flags = said < 0 if hasattr(final, "decision_function") else draft.scores[:, 0] > draft.threshold
-    same = (answers[:, 1] > 0) == flags
-    return {**_against(predictor, draft.scores, values), "agreement": float(same.mean())}
+    return np.asarray(draft.scores[:, 0] > draft.threshold)
+
+
+def threshold_of(scores: NDArray[np.int64], flags: NDArray[np.bool_], near: int) -> int:
+    """The threshold of integer scores (n,) that calls the same rows anomalies as the float model does.
+
+    Where no threshold does, the one with the fewest differences; of those that are as good the nearest to `near`, the
+    float model's own in steps of the score.
+    """
+    values, which = np.unique(scores, return_inverse=True)
+    flagged = np.bincount(which, flags, len(values))
+    # Differences of a threshold at each value, and of one below all of them: flags at or below it, and no flags above.
+    unflagged = np.bincount(which, ~flags, len(values))
+    missed = np.concatenate([[0], np.cumsum(flagged)])
+    false = np.concatenate([np.cumsum(unflagged[::-1])[::-1], [0]])
+    low = np.concatenate([[-ACCUMULATOR_LIMIT + 1], values])
+    high = np.concatenate([values - 1, [ACCUMULATOR_LIMIT - 1]])
+    nearest = np.clip(near, low, high)
+    order = np.lexsort((np.abs(nearest - near), missed + false))
+    return int(nearest[order[0]])
 
 
 def _against(
