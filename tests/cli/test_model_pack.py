@@ -57,6 +57,9 @@ def test_packing_says_what_the_integers_are_worth(folder):
     assert f"m.cbm: {size} bytes, FRST, classification" in done.out
     assert "float against integer on 150 rows: 100.00% of the answers agree" in done.out
     assert "a joblib file runs whatever code it holds" in done.err
+    shown = canbean("model", "show", folder / "m.cbm", "--quantization")
+    assert "float against integer" in shown.out
+    assert "agreement" in shown.out
     done = pack(folder, "ridge.joblib")
     assert "differences" in done.out
     done = pack(folder, "odd.joblib")

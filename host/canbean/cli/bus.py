@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
-from canbean.can import player
 from canbean.can.frames import FD, key_text, parse_key
 from canbean.cli.logs import provenance, read
 from canbean.cli.output import json_line, note, progress, results
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from canbean.can import player
     from canbean.can.frames import Frames
 
 Loop = Annotated[bool, typer.Option("--loop", help="Onto a bus: again and again, until ctrl-C.")]
@@ -51,6 +51,9 @@ def replay_onto(
         BoardError: the bus cannot be opened or refuses a frame.
         LogError: no frame is left, or the log has several buses and none was chosen.
     """
+    # python-can brings asammdf and pandas along where they are installed: a second that no other verb should wait.
+    from canbean.can import player  # noqa: PLC0415
+
     address = player.Address.parse(bus)
     frames = read(log, from_s, to_s, bus=log_bus, accept_cut=accept_cut, strict=strict).frames
     buses = [frames.buses[code] for code in np.unique(frames.bus)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -59,12 +59,19 @@ def show(
 
 
 def _show_quantization(found: cbm.Model, name: str, *, as_json: bool) -> None:
-    """The table of `canbean.tiny.quantize.Choice.as_meta`: higher scores are better."""
+    """Float against integer: `canbean.tiny.quantize.Choice.as_meta` (higher scores are better), or a predictor's report."""
     told = found.meta.get("quantization")
     if not isinstance(told, dict):
         raise ModelError(f"{name}: does not say how its integers were chosen")
     if as_json:
         json_line({"model": name, "quantization": told})
+        return
+    if "rows" in told:
+        table(
+            f"{name}: float against integer",
+            ("on the calibration", ""),
+            ((k, _figure(v)) for k, v in told.items()),
+        )
         return
     reasons = []
     try:
@@ -83,3 +90,7 @@ def _show_quantization(found: cbm.Model, name: str, *, as_json: bool) -> None:
     table(f"{name}: the loss may be {limit}; * was taken", ("integers", "bytes", "score", "loss"), rows)
     for reason in reasons:
         note(reason)
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
