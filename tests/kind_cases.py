@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -56,6 +57,24 @@ def random_lstm(rng, most=(7, 9, 4)):
     gates = Dense((layer,), -INT16, INT16)
     hidden = [int(rng.integers(1, 5))] if rng.random() < 0.5 else []
     return Lstm(gates, random_dense(rng, [cells, *hidden, outputs], reach=1 << bits), bits)
+
+
+def network(seed, features=4, cells=16, gain=1.0):
+    """An LSTM's weights as a layer has them before and after training, with a forget gate that mostly remembers."""
+    rng = np.random.default_rng(seed)
+    reach = gain / math.sqrt(cells)
+    weights = rng.uniform(-gain, gain, (4 * cells, features))
+    recurrent = rng.uniform(-reach, reach, (4 * cells, cells))
+    bias = rng.normal(0, 0.5, 4 * cells)
+    bias[cells : 2 * cells] += 1
+    head = [(rng.normal(0, 1 / math.sqrt(cells), (features, cells)), rng.normal(0, 0.1, features))]
+    return weights, recurrent, bias, head
+
+
+def walks(seed, n=20, t=50, features=4):
+    """Sequences (n, t, features) that wander, for it."""
+    x = np.random.default_rng(seed).normal(0, 0.2, (n, t, features)).cumsum(axis=1)
+    return np.clip(np.rint(x * 4096), -32767, 32767).astype(np.int64)
 
 
 def random_vae(rng, features=None):

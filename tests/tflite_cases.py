@@ -5,6 +5,7 @@ Needs numpy, the runtime and `canbean.tiny` alone: tflite-runtime lives in an en
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import itertools
 
@@ -49,6 +50,45 @@ def run(content: bytes, x) -> np.ndarray:
     interpreter.set_tensor(given["index"], np.asarray(x).astype(given["dtype"]))
     interpreter.invoke()
     return interpreter.get_tensor(out["index"]).astype(np.int64)
+
+
+class Steps:
+    """A file with several inputs and outputs, run again and again for `rows` rows by the reference kernels."""
+
+    def __init__(self, content: bytes, rows: int) -> None:
+        _, module = runtime()
+        self.interpreter = module.Interpreter(
+            model_content=content,
+            experimental_op_resolver_type=module.OpResolverType.BUILTIN_REF,
+            num_threads=1,
+            experimental_preserve_all_tensors=True,
+        )
+        self.inputs = self.interpreter.get_input_details()
+        for given in self.inputs:
+            self.interpreter.resize_tensor_input(given["index"], [rows, given["shape"][1]])
+        self.interpreter.allocate_tensors()
+
+    def run(self, *values) -> list[np.ndarray]:
+        """Integer inputs to integer outputs, in the order of the file."""
+        for given, value in zip(self.inputs, values, strict=True):
+            self.interpreter.set_tensor(given["index"], value.astype(given["dtype"]))
+        self.interpreter.invoke()
+        outputs = self.interpreter.get_output_details()
+        return [self.interpreter.get_tensor(out["index"]).astype(np.int64) for out in outputs]
+
+    def tensor(self, name: str) -> np.ndarray:
+        """What is in the file's tensor of this name after a run."""
+        (index,) = [t["index"] for t in self.interpreter.get_tensor_details() if t["name"] == name]
+        return self.interpreter.get_tensor(index).astype(np.int64)
+
+
+def sayable(network):
+    """The same network with odd multipliers of 24 bits, and without zero points of outputs."""
+    layers = [
+        dataclasses.replace(layer, multiplier=(layer.multiplier >> 7 | 1) << 7, zero_out=0)
+        for layer in network.layers
+    ]
+    return Dense(tuple(layers), network.input_low, network.input_high)
 
 
 def random_network(rng, bits, inputs=None):

@@ -10,14 +10,16 @@ from canbean.cli.export import reveal
 from canbean.tiny import cbm, predictor
 from canbean.tiny.dense import Dense
 from canbean.tiny.features import Features
+from canbean.tiny.lstm import Lstm
 from canbean.tiny.network import Network, score_candidates
 from canbean.tiny.quantize import quantize
 from canbean.tiny.regressor import KINDS, Regressor
+from canbean.tiny.vae import Vae
 from canbean_run import canbean, failed
-from kind_cases import random_lstm, random_transitions
+from kind_cases import random_lstm, random_transitions, random_vae
 from predictor_cases import random_predictor
 from regressor_cases import random_channel, random_readings, random_regressor
-from tflite_cases import run, runtime, writable
+from tflite_cases import Steps, run, runtime, sayable, writable
 
 needs_runtime = pytest.mark.skipif(not writable() or runtime() is None, reason="needs canbean[tflite]")
 
@@ -54,6 +56,30 @@ def test_a_network_is_exported_and_answers_the_same(tmp_path):
     x = rng.integers(-32767, 32768, (100, 3))
     if runtime()[0] == "litert":
         assert (run((tmp_path / "m.tflite").read_bytes(), x) + 90 * 256 == network.run(x)).all()
+
+
+@needs_runtime
+def test_an_autoencoder_and_an_lstm_are_exported(tmp_path):
+    rng = np.random.default_rng(7)
+    vae, lstm = random_vae(rng), random_lstm(rng)
+    vae = Vae(sayable(vae.encoder), sayable(vae.decoder), vae.multiplier, vae.shift)
+    lstm = Lstm(sayable(lstm.gates), sayable(lstm.head), lstm.bits)
+    for kind in (vae, lstm):
+        path = tmp_path / f"{kind.tag}.tflite"
+        cbm.write(tmp_path / "m.cbm", cbm.Model({"META": b"{}", kind.tag: kind.to_bytes()}))
+        done = canbean("model", "export", tmp_path / "m.cbm", "--format", "tflite", "-o", path)
+        assert (done.code, done.err) == (0, "")
+        assert f"{kind.tag}, ".encode() in path.read_bytes()
+    if runtime()[0] == "litert":
+        x = rng.integers(-9000, 9000, (50, vae.features))
+        assert (run((tmp_path / "VAEN.tflite").read_bytes(), x) == vae.reconstruct(x)).all()
+    zeros = np.zeros((1, lstm.cells), np.int64)
+    said = Steps((tmp_path / "LSTM.tflite").read_bytes(), 1).run(np.ones((1, lstm.features)), zeros, zeros)
+    assert [part.shape[1] for part in said] == [lstm.outputs, lstm.cells, lstm.cells]
+    # As they were drawn, their multipliers have 31 bits.
+    cbm.write(tmp_path / "m.cbm", cbm.Model({"META": b"{}", "LSTM": random_lstm(rng).to_bytes()}))
+    tflite = "--format", "tflite", "-o", tmp_path / "m.tflite"
+    failed(canbean("model", "export", tmp_path / "m.cbm", *tflite), "gates: layer 0: a multiplier")
 
 
 @pytest.mark.parametrize("tag", ["POLY", "KNNS", "DENS"])
@@ -147,7 +173,8 @@ def test_what_cannot_be_done_is_one_line(tmp_path):
     failed(canbean("model", "show", tmp_path / "m.cbm", "--quantization"), "does not say how")
     tflite = "--format", "tflite", "-o", tmp_path / "m.tflite"
     failed(
-        canbean("model", "export", tmp_path / "m.cbm", *tflite), "no part that a .tflite file can hold (DENS)"
+        canbean("model", "export", tmp_path / "m.cbm", *tflite),
+        "no part that a .tflite file can hold (DENS, VAEN, LSTM)",
     )
     assert not (tmp_path / "m.tflite").exists()
     as_json = "--format", "json", "-o", tmp_path / "m.json"

@@ -8,7 +8,7 @@ import pytest
 from canbean.errors import QuantizeError
 from canbean.tiny.dense import Dense, Layer
 from canbean.tiny.lstm import Lstm, run_float
-from kind_cases import KINDS, flipped, random_lstm, truncated
+from kind_cases import KINDS, flipped, network, random_lstm, truncated, walks
 
 
 def plain(weights, recurrent, bias, sequence):
@@ -28,23 +28,6 @@ def plain(weights, recurrent, bias, sequence):
         h = [o[j] * math.tanh(c[j]) for j in range(cells)]
         states.append(h)
     return states
-
-
-def network(seed, features=4, cells=16, gain=1.0):
-    """Weights as a layer has them before and after training, with a forget gate that mostly remembers."""
-    rng = np.random.default_rng(seed)
-    reach = gain / math.sqrt(cells)
-    weights = rng.uniform(-gain, gain, (4 * cells, features))
-    recurrent = rng.uniform(-reach, reach, (4 * cells, cells))
-    bias = rng.normal(0, 0.5, 4 * cells)
-    bias[cells : 2 * cells] += 1
-    head = [(rng.normal(0, 1 / math.sqrt(cells), (features, cells)), rng.normal(0, 0.1, features))]
-    return weights, recurrent, bias, head
-
-
-def walks(seed, n=20, t=50, features=4):
-    x = np.random.default_rng(seed).normal(0, 0.2, (n, t, features)).cumsum(axis=1)
-    return np.clip(np.rint(x * 4096), -32767, 32767).astype(np.int64)
 
 
 def test_the_vectorised_reference_is_the_textbook():

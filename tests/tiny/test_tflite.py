@@ -1,10 +1,12 @@
 """A `.tflite` file gives our integers: under ai-edge-litert all of them, under tflite-runtime by its own rounding."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from canbean.errors import CanbeanError, ModelError, QuantizeError
-from canbean.tiny import cbm, tflite
+from canbean.tiny import cbm, tflite, tflite_file
 from canbean.tiny.dense import Dense, Layer
 from tflite_cases import (
     double_rounding,
@@ -40,6 +42,25 @@ def test_litert_gives_our_integers(bits):
         assert (run(tflite.encode(network), x) + planned.offset == expected).all()
         seen |= set(expected.ravel().tolist())
     assert len(seen) > 200
+
+
+@needs_litert
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_clamp_one_above_the_types_least_is_a_maximum(bits):
+    rng = np.random.default_rng(bits)
+    floored = 0
+    for _ in range(60):
+        drawn = random_network(rng, bits)
+        layers = [
+            layer if layer.low == layer.zero_out else dataclasses.replace(layer, low=layer.low + 1)
+            for layer in drawn.layers
+        ]
+        network = Dense(tuple(layers), drawn.input_low, drawn.input_high)
+        planned = tflite.plan(network)
+        floored += any(layer.floored for layer in planned.layers)
+        x = random_inputs(rng, network, 100)
+        assert (run(tflite.encode(network), x) + planned.offset == network.run(x)).all()
+    assert floored > 20
 
 
 @needs_other
@@ -121,7 +142,7 @@ def test_a_missing_package_is_named(monkeypatch):
     def missing(name):
         raise ImportError(name, name=name)
 
-    monkeypatch.setattr(tflite.importlib, "import_module", missing)
+    monkeypatch.setattr(tflite_file.importlib, "import_module", missing)
     with pytest.raises(CanbeanError, match=r"flatbuffers is not installed: pip install canbean\[tflite\]"):
         tflite.encode(Dense((Layer([[1]], [0], **GOOD),), -128, 127))
 

@@ -26,7 +26,9 @@ class Format(StrEnum):
 def export(
     model: Annotated[Path, typer.Argument(metavar="M.cbm")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE")],
-    form: Annotated[Format, typer.Option("--format", help="tflite: a network; json: all sections.")],
+    form: Annotated[
+        Format, typer.Option("--format", help="tflite: a network, autoencoder or LSTM; json: all sections.")
+    ],
 ) -> None:
     """Write a model for other programs: its network as .tflite, or every section as numbers in JSON."""
     writable(output, model)

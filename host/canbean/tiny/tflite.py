@@ -1,78 +1,44 @@
-"""Dense networks as `.tflite` files, written without TensorFlow: a second, foreign executor of the same integers.
+"""Networks as `.tflite` files, written without TensorFlow: a second, foreign executor of the same integers.
 
 A layer is a FULLY_CONNECTED with per-channel int8 weights, in one of LiteRT's two integer forms: int8 activations with
 int32 biases, or int16 activations with zero point 0 and int64 biases (with int32 biases LiteRT 2.3 answers nonsense). The
 file holds float32 scales, from which a runtime forms `multiplier = input * weight / output` in float64. Here the tensors
 carry powers of two, and a row's weight scale is `multiplier * 2**-shift`, which float32 says exactly where the
 multiplier has 24 bits, as `Layer.from_float` makes it: so every runtime finds our multiplier. An input step is then 2**-12
-(int16; features of `canbean.tiny.features`) or 1 (int8), an output step 2**-8 or 1, and a hidden step a mere 2**-12 or 1.
+(int16; features of `canbean.tiny.features`) or 1 (int8), an output step 2**-8 (points; 2**-12 where it is a feature again)
+or 1, and a hidden step a mere 2**-12 or 1.
 
 ai-edge-litert 2.3 with `BUILTIN_REF` gives our integers to the last bit, but where a negative sum lies halfway between
 two outputs: it rounds away from zero, we round up. With an odd multiplier of 24 bits this happens past 2**22 only.
 tflite-runtime 2.14 rounds otherwise. What is expressible: every activation within one type, each clamp at the type's
-ends, at the zero point (ReLU) or where no output comes, and no halfway sums. Anything else is refused, with the reason.
+ends or one above the lower (a MAXIMUM follows), at the zero point (ReLU) or where no output comes, and no halfway sums.
+Anything else is refused, with the reason.
+
+An autoencoder is one chain of layers to the reconstruction. An LSTM is one step of its cells (`canbean.tiny.tflite_lstm`),
+whose curves are LiteRT's own: there the sums of the gates are equal, what follows is near.
 """
 
 from __future__ import annotations
 
-import importlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from canbean.errors import CanbeanError, QuantizeError
-from canbean.tiny.dense import COARSE, Dense, Layer
+from canbean.errors import QuantizeError
+from canbean.tiny import tflite_lstm
+from canbean.tiny.dense import COARSE, INT16, Dense, Layer
 from canbean.tiny.fixed import requantize
+from canbean.tiny.lstm import Lstm
+from canbean.tiny.tflite_file import Connected, Graph, Plan
+from canbean.tiny.vae import Vae
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from numpy.typing import NDArray
-
     from canbean.tiny.cbm import Model
 
-SCHEMA = 3
-ALIGNMENT = 16
-# Operator versions that read int8, and int16 activations.
-VERSIONS = {8: 4, 16: 7}
+# What a step of the input and of the output stands for, by the bits of the activations.
 STEPS = {8: (1.0, 1.0), 16: (2.0**-12, 2.0**-8)}
-
-
-@dataclass(frozen=True, eq=False)
-class Connected:
-    """One FULLY_CONNECTED of the file.
-
-    Attributes:
-        weights: int8 values (outputs, inputs).
-        bias: (outputs,), for the zero points of the file's tensors.
-        real: what each row's accumulator is multiplied with (outputs,).
-        relu: whether the fused activation is ReLU; otherwise there is none.
-        zero_in: the input tensor's zero point.
-        zero_out: the output tensor's zero point.
-    """
-
-    weights: NDArray[np.int64]
-    bias: NDArray[np.int64]
-    real: NDArray[np.float64]
-    relu: bool
-    zero_in: int
-    zero_out: int
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """A network in the terms of a `.tflite` file.
-
-    Attributes:
-        bits: of the activations, 8 or 16.
-        layers: from the input to the output.
-        offset: added to the file's integer outputs, it gives ours: an int16 tensor has no zero point.
-    """
-
-    bits: int
-    layers: tuple[Connected, ...]
-    offset: int
 
 
 def plan(network: Dense) -> Plan:
@@ -107,10 +73,47 @@ def encode(network: Dense, description: str = "") -> bytes:
         CanbeanError: the packages that write it are not installed.
     """
     planned = plan(network)
-    words = f"{description} int{planned.bits}, in canbean's integers".strip()
-    if planned.offset:
-        words += f"; add {planned.offset} to the outputs"
-    return _Writer().file(planned, words)
+    return _chain(planned, STEPS[planned.bits], description)
+
+
+def encode_vae(model: Vae, description: str = "") -> bytes:
+    """An autoencoder up to its reconstruction, encoder and decoder in one: features in, features out, 2**-12 a step.
+
+    The squared error stays outside. For the arguments and errors see `encode`.
+    """
+    planned = plan(chained(model))
+    step = STEPS[planned.bits][0]
+    words = f"{description} the reconstruction alone, not its squared error;".strip()
+    return _chain(planned, (step, step), words)
+
+
+def chained(model: Vae) -> Dense:
+    """An autoencoder's two halves as one network.
+
+    Raises:
+        QuantizeError: they have more layers than a network.
+    """
+    return Dense((*model.encoder.layers, *model.decoder.layers), -INT16, INT16)
+
+
+def encode_lstm(model: Lstm, description: str = "") -> bytes:
+    """One step of an LSTM: `x`, `h` and `c` in, the head's output and the new `h` and `c` out.
+
+    For the arguments and errors see `encode`.
+    """
+    most = min(1 << model.bits, INT16)
+    parts = []
+    for name, part, limit in (("gates", model.gates, INT16), ("head", model.head, most)):
+        try:
+            parts.append(plan(Dense(part.layers, -limit, limit)))
+        except QuantizeError as error:
+            raise QuantizeError(f"{name}: {error}") from None
+    gates, head = parts
+    if gates.offset:
+        raise QuantizeError(f"gates: the zero point is {gates.offset}, and an int16 tensor's is 0")
+    return tflite_lstm.encode(
+        gates, head, model.bits, _said(f"{description} one step, h and c carried;".strip(), head)
+    )
 
 
 def export(model: Model, name: str = "model") -> bytes:
@@ -127,12 +130,24 @@ def export(model: Model, name: str = "model") -> bytes:
     raise QuantizeError(f"{name}: has no part that a .tflite file can hold ({', '.join(WRITERS)})")
 
 
-def _dense(content: bytes, name: str) -> bytes:
-    return encode(Dense.from_bytes(content, name), "DENS,")
-
-
-WRITERS: Mapping[str, Callable[[bytes, str], bytes]] = {"DENS": _dense}
+WRITERS: Mapping[str, Callable[[bytes, str], bytes]] = {
+    "DENS": lambda content, name: encode(Dense.from_bytes(content, name), "DENS,"),
+    "VAEN": lambda content, name: encode_vae(Vae.from_bytes(content, name), "VAEN,"),
+    "LSTM": lambda content, name: encode_lstm(Lstm.from_bytes(content, name), "LSTM,"),
+}
 """What writes a section, by its tag: `write(content, name of the model)`."""
+
+
+def _chain(planned: Plan, steps: tuple[float, float], description: str) -> bytes:
+    graph = Graph()
+    first = planned.layers[0]
+    at = graph.activations("input", first.weights.shape[1], steps[0], bits=planned.bits, zero=first.zero_in)
+    return graph.file([at], [graph.layers(planned, at, steps)], _said(description, planned))
+
+
+def _said(description: str, planned: Plan) -> str:
+    words = f"{description} int{planned.bits}, in canbean's integers".strip()
+    return words + (f"; add {planned.offset} to the outputs" if planned.offset else "")
 
 
 def _plan(network: Dense, bits: int) -> Plan:
@@ -151,11 +166,10 @@ def _plan(network: Dense, bits: int) -> Plan:
         if offset and index < len(network.layers) - 1:
             raise QuantizeError(f"layer {index} has the zero point {layer.zero_out}")
         span = _reach(layer, low, high)
-        if _same(span, layer, zero_out + offset, most + offset):
-            relu = True
-        elif _same(span, layer, least + offset, most + offset):
-            relu = False
-        else:
+        relu = _same(span, layer, zero_out + offset, most + offset)
+        plain = relu or _same(span, layer, least + offset, most + offset)
+        # int16 within +-32767 is what most networks have.
+        if not plain and not _same(span, layer, least + 1 + offset, most + offset):
             raise QuantizeError(
                 f"layer {index} is held within {layer.low}..{layer.high}, "
                 f"not within {least + offset}..{most + offset} or from {zero_out + offset}"
@@ -164,7 +178,7 @@ def _plan(network: Dense, bits: int) -> Plan:
             raise QuantizeError(f"layer {index} could have a sum halfway between two outputs")
         bias = layer.folded + zero_in * layer.weights.sum(axis=1)
         real = np.ldexp(layer.multiplier.astype(np.float64), -layer.shift)
-        layers.append(Connected(layer.weights, bias, real, relu, zero_in, zero_out))
+        layers.append(Connected(layer.weights, bias, real, relu, not plain, zero_in, zero_out))
         low, high, zero_in = max(layer.low, least), min(layer.high, most), zero_out
     return Plan(bits, tuple(layers), offset)
 
@@ -199,139 +213,3 @@ def _halfway(layer: Layer, most: int, bits: int) -> bool:
         layer.multiplier // even <= 2 * outputs
     )
     return bool(possible.any())
-
-
-class _Writer:
-    """Builds the flatbuffer: https://github.com/tensorflow/tensorflow, tensorflow/compiler/mlir/lite/schema/schema.fbs."""
-
-    def __init__(self) -> None:
-        try:
-            # They publish no type information, and are an extra.
-            self.fb: Any = importlib.import_module("flatbuffers")
-            self.tfl: Any = importlib.import_module("tflite")
-        except ImportError as error:
-            raise CanbeanError(f"{error.name} is not installed: pip install canbean[tflite]") from error
-        self.builder: Any = self.fb.Builder(4096)
-        self.buffers: list[int] = []
-        self.tensors: list[int] = []
-
-    def file(self, planned: Plan, description: str) -> bytes:
-        """The whole file."""
-        tfl, b = self.tfl, self.builder
-        self._buffer(b"")
-        kind, bias_kind = ("INT8", "INT32") if planned.bits == 8 else ("INT16", "INT64")
-        step_in, last = STEPS[planned.bits]
-        first = planned.layers[0]
-        at = self._tensor("input", (1, first.weights.shape[1]), kind, [step_in], [first.zero_in])
-        ins, operators = at, []
-        for index, layer in enumerate(planned.layers):
-            step_out = last if index == len(planned.layers) - 1 else step_in
-            scales = layer.real * step_out / step_in
-            zeros = [0] * len(scales)
-            weights = self._tensor(
-                f"weights{index}", layer.weights.shape, "INT8", scales, zeros, layer.weights.astype("i1")
-            )
-            bias = layer.bias.astype("<i4" if planned.bits == 8 else "<i8")
-            biases = self._tensor(f"bias{index}", bias.shape, bias_kind, scales * step_in, zeros, bias)
-            shape = (1, len(scales))
-            out = self._tensor(f"output{index}", shape, kind, [step_out], [layer.zero_out])
-            operators.append(self._connected([at, weights, biases], out, relu=layer.relu))
-            at, step_in = out, step_out
-        name = b.CreateString("main")
-        vectors = [
-            self._offsets(self.tensors), self._numbers("i4", [ins]), self._numbers("i4", [at]),
-            self._offsets(operators),
-        ]  # fmt: skip
-        tfl.SubGraphStart(b)
-        for add, vector in zip(
-            (
-                tfl.SubGraphAddTensors,
-                tfl.SubGraphAddInputs,
-                tfl.SubGraphAddOutputs,
-                tfl.SubGraphAddOperators,
-            ),
-            vectors,
-            strict=True,
-        ):
-            add(b, vector)
-        tfl.SubGraphAddName(b, name)
-        graph = self._offsets([tfl.SubGraphEnd(b)])
-        tfl.OperatorCodeStart(b)
-        tfl.OperatorCodeAddDeprecatedBuiltinCode(b, tfl.BuiltinOperator.FULLY_CONNECTED)
-        tfl.OperatorCodeAddVersion(b, VERSIONS[planned.bits])
-        tfl.OperatorCodeAddBuiltinCode(b, tfl.BuiltinOperator.FULLY_CONNECTED)
-        codes = self._offsets([tfl.OperatorCodeEnd(b)])
-        words, buffers = b.CreateString(description), self._offsets(self.buffers)
-        tfl.ModelStart(b)
-        tfl.ModelAddVersion(b, SCHEMA)
-        tfl.ModelAddOperatorCodes(b, codes)
-        tfl.ModelAddSubgraphs(b, graph)
-        tfl.ModelAddDescription(b, words)
-        tfl.ModelAddBuffers(b, buffers)
-        b.Finish(tfl.ModelEnd(b), b"TFL3")
-        return bytes(b.Output())
-
-    def _buffer(self, content: bytes) -> int:
-        """Index of a new buffer."""
-        b = self.builder
-        data = None
-        if content:
-            b.Prep(ALIGNMENT, len(content))
-            data = b.CreateByteVector(content)
-        self.tfl.BufferStart(b)
-        if data is not None:
-            self.tfl.BufferAddData(b, data)
-        self.buffers.append(self.tfl.BufferEnd(b))
-        return len(self.buffers) - 1
-
-    def _tensor(  # noqa: PLR0917 - the order of the schema
-        self, name: str, shape: tuple[int, ...], kind: str, scales: Any, zeros: list[int], content: Any = None
-    ) -> int:
-        """Index of a new tensor; one without content has a free first dimension."""
-        tfl, b = self.tfl, self.builder
-        buffer = 0 if content is None else self._buffer(content.tobytes())
-        said = b.CreateString(name)
-        dimensions = self._numbers("i4", shape)
-        free = self._numbers("i4", (-1, *shape[1:]))
-        scale, zero = self._numbers("f4", scales), self._numbers("i8", zeros)
-        tfl.QuantizationParametersStart(b)
-        tfl.QuantizationParametersAddScale(b, scale)
-        tfl.QuantizationParametersAddZeroPoint(b, zero)
-        tfl.QuantizationParametersAddQuantizedDimension(b, 0)
-        quantization = tfl.QuantizationParametersEnd(b)
-        tfl.TensorStart(b)
-        tfl.TensorAddShape(b, dimensions)
-        tfl.TensorAddType(b, getattr(tfl.TensorType, kind))
-        tfl.TensorAddBuffer(b, buffer)
-        tfl.TensorAddName(b, said)
-        tfl.TensorAddQuantization(b, quantization)
-        if content is None:
-            tfl.TensorAddShapeSignature(b, free)
-        self.tensors.append(tfl.TensorEnd(b))
-        return len(self.tensors) - 1
-
-    def _connected(self, inputs: list[int], output: int, *, relu: bool) -> int:
-        """A FULLY_CONNECTED operator."""
-        tfl, b = self.tfl, self.builder
-        activation = tfl.ActivationFunctionType
-        tfl.FullyConnectedOptionsStart(b)
-        tfl.FullyConnectedOptionsAddFusedActivationFunction(b, activation.RELU if relu else activation.NONE)
-        options = tfl.FullyConnectedOptionsEnd(b)
-        ins, outs = self._numbers("i4", inputs), self._numbers("i4", [output])
-        tfl.OperatorStart(b)
-        tfl.OperatorAddOpcodeIndex(b, 0)
-        tfl.OperatorAddInputs(b, ins)
-        tfl.OperatorAddOutputs(b, outs)
-        tfl.OperatorAddBuiltinOptionsType(b, tfl.BuiltinOptions.FullyConnectedOptions)
-        tfl.OperatorAddBuiltinOptions(b, options)
-        return int(tfl.OperatorEnd(b))
-
-    def _numbers(self, dtype: str, values: Any) -> int:
-        return int(self.builder.CreateNumpyVector(np.asarray(values, np.dtype(dtype).newbyteorder("<"))))
-
-    def _offsets(self, offsets: list[int]) -> int:
-        b = self.builder
-        b.StartVector(4, len(offsets), 4)
-        for offset in reversed(offsets):
-            b.PrependUOffsetTRelative(offset)
-        return int(b.EndVector())
