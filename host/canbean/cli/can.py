@@ -14,6 +14,7 @@ from canbean.cli.alarms import run_on, write_alerts
 from canbean.cli.bus import Ids, LogBus, Loop, Yes, replay_onto
 from canbean.cli.logs import AcceptCut, AsJson, Bus, From, Strict, To, provenance, read, survey
 from canbean.cli.output import json_line, note, results, table
+from canbean.cli.portrait import portrait_options, write_portrait
 from canbean.detect import condition, model, score, summary
 from canbean.detect.learn import learn as learn_bus
 from canbean.detect.replay import replay as replay_on_host
@@ -66,6 +67,12 @@ def learn_(
     clean: Annotated[list[Path], typer.Argument(metavar="CLEAN...")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="M.cbm")],
     budget: Annotated[str, typer.Option(metavar="N/h", help="False alerts an hour.")] = "1/h",
+    report: Annotated[
+        Path | None, typer.Option(metavar="R.html", help="Show the fingerprint, with the fields found.")
+    ] = None,
+    dbc_path: Annotated[
+        Path | None, typer.Option("--dbc", metavar="F", help="Names of messages and signals in the report.")
+    ] = None,
     from_s: From = None,
     to_s: To = None,
     bus: Bus = None,
@@ -76,6 +83,7 @@ def learn_(
     """Learn the fingerprint of a bus from clean traffic, with a threshold for a false-alarm budget."""
     per_hour = _budget(budget)
     writable(output, *clean)
+    names = portrait_options(report, dbc_path, output, *clean)
     parts = [read(path, from_s, to_s, bus=bus, accept_cut=accept_cut, strict=strict).frames for path in clean]
     learned = learn_bus(parts, per_hour=per_hour)
     made_from = hashlib.sha256()
@@ -86,6 +94,8 @@ def learn_(
     packed = model.pack(learned, {"name": output.stem, "data": data, "made_from": made_from.hexdigest()})
     blob = cbm.pack(packed)
     write_bytes(output, blob)
+    if report is not None:
+        write_portrait(report, parts, names, learned, output.stem)
     said = {
         "model": str(output),
         "data": data,

@@ -75,6 +75,13 @@ svg text{{font-size:12px;fill:var(--ink);font-family:inherit}} svg .tick,svg .na
 .dots{{fill:var(--accent);fill-opacity:.7}}
 .read{{fill:var(--paper);fill-opacity:.6;stroke:var(--k0);stroke-width:1.8}}
 {"".join(f".k{n}{{color:var(--k{n})}}" for n in range(len(LIGHT)))}
+.kinds{{display:flex;flex-wrap:wrap;gap:4px 22px;margin:8px 0;padding:0;list-style:none;font-size:13px}}
+.kinds .strip{{display:inline-block;vertical-align:-4px}}
+.id{{border-top:1px solid var(--faint);padding:5px 0;font-size:13.5px;min-width:780px}} .id>b,summary>b{{margin-right:10px;
+ font-variant-numeric:tabular-nums}} .id .what{{margin-right:10px;font-weight:600}} summary{{cursor:pointer}}
+svg.strip{{min-width:0;margin:3px 0}} svg.strip text{{font-size:9.5px;fill:var(--ink)}}
+svg.strip rect{{fill:var(--faint)}} svg.strip rect[class]{{fill:currentColor;fill-opacity:.33}}
+svg.strip .begin{{stroke:var(--ink);stroke-width:1.4}} .fields{{margin:4px 0 10px 18px}}
 footer{{margin-top:48px;color:var(--quiet);font-size:13px}}
 @page{{margin:14mm}}
 @media print{{main{{padding:0;max-width:none}} body{{font-size:11pt}} table{{font-size:8.5pt}} th,td{{padding-right:8px}}
