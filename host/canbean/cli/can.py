@@ -81,7 +81,7 @@ def learn_(
     as_json: AsJson = False,
 ) -> None:
     """Learn the fingerprint of a bus from clean traffic, with a threshold for a false-alarm budget."""
-    per_hour = _budget(budget)
+    per_hour = per_hour_of(budget)
     writable(output, *clean)
     names = portrait_options(report, dbc_path, output, *clean)
     parts = [read(path, from_s, to_s, bus=bus, accept_cut=accept_cut, strict=strict).frames for path in clean]
@@ -128,7 +128,12 @@ def learn_(
         )
 
 
-def _budget(text: str) -> float:
+def per_hour_of(text: str) -> float:
+    """Alerts an hour from `1/h` or `1`.
+
+    Raises:
+        UsageError: not a number of a useful size.
+    """
     try:
         per_hour = float(text.removesuffix("/h"))
     except ValueError:
