@@ -199,6 +199,18 @@ def fast(which, path, bus):
         peers.player(path, bus, timed=False)
 
 
+class Stamping:
+    """A bus that notes when each message was sent, in memory that is there before: to touch new memory may take milliseconds."""
+
+    def __init__(self, bus, n):
+        self.bus, self.times, self.count = bus, np.full(n, -1.0), 0
+
+    def send(self, message):
+        self.bus.send(message)
+        self.times[self.count] = time.perf_counter()
+        self.count += 1
+
+
 def replay(folder, options):
     """Onto python-can's virtual bus: on time at 2,000 frames a second, and as fast as it goes."""
     lines = []
@@ -209,15 +221,15 @@ def replay(folder, options):
     logs.write(path, steady)
     shown = []
     for which in ("ours", "peer"):
-        with can.Bus("bench", interface="virtual") as bus, can.Bus("bench", interface="virtual") as listener:
+        with can.Bus("bench", interface="virtual") as bus:
+            stamping = Stamping(bus, n)
             gc.collect()
             if which == "ours":
-                player.play(player.sendable(logs.read(path).frames), bus.send)
+                player.play(player.sendable(logs.read(path).frames), stamping.send)
             else:
-                peers.player(path, bus, timed=True)
-            # The bus stamps a message when it takes it.
-            stamps = np.array([message.timestamp for message in peers.heard(listener)])
-        assert len(stamps) == n
+                peers.player(path, stamping, timed=True)
+        assert stamping.count == n
+        stamps = stamping.times
         # The schedule begins where the most punctual frames say, not with the first one, which may be late.
         late = stamps - due
         late -= np.quantile(late, 0.01)
