@@ -9,6 +9,7 @@ import time
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import repeat
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -178,7 +179,8 @@ class Played:
 
 def sendable(frames: Frames) -> Frames:
     """The frames in the order of time, without error frames: those cannot be sent."""
-    return frames[(frames.flags & ERR) == 0].in_time_order()
+    errors = (frames.flags & ERR) != 0
+    return (frames[~errors] if errors.any() else frames).in_time_order()
 
 
 def due_ns(frames: Frames, speed: float) -> tuple[NDArray[np.int64], int]:
@@ -217,11 +219,14 @@ class Coming:
     """Frames as python-can messages, each made when it is asked for: one at a time takes the least memory and time."""
 
     def __init__(self, frames: Frames) -> None:
-        remote, fd = (frames.flags & RTR != 0).tolist(), (frames.flags & FD != 0).tolist()
-        width = frames.data.shape[1]
-        payloads: list[bytes] = np.ascontiguousarray(frames.data).view(f"V{width}").ravel().tolist()
-        held = np.where(frames.flags & RTR != 0, 0, frames.dlc).tolist()
-        data = (bytearray(payload[:size]) for payload, size in zip(payloads, held, strict=True))
+        plain = not frames.flags.any()
+        remote, fd = (repeat(False) if plain else (frames.flags & bit != 0).tolist() for bit in (RTR, FD))
+        width, size = frames.data.shape[1], len(frames)
+        held = np.where(frames.flags & RTR != 0, 0, frames.dlc)
+        raw = frames.data.tobytes()
+        starts = np.arange(0, width * size, width)
+        parts = map(slice, starts.tolist(), (starts + held).tolist())
+        data = map(bytearray, map(raw.__getitem__, parts))
         self._ids = iter(frames.id.tolist())
         self.messages: Iterator[can.Message] = map(
             Outgoing, self._ids, frames.ext.tolist(), remote, fd, frames.dlc.tolist(), data
