@@ -5,7 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
 
@@ -78,6 +78,7 @@ def test_flip_rates_and_hamming_distances():
     signed=st.booleans(),
     seed=st.integers(0, 200),
 )
+@example(order=LITTLE, length=16, signed=False, seed=66)
 def test_a_signal_of_either_byte_order_is_recovered(order, length, signed, seed):
     positions = run_of(16 if order == LITTLE else 24, length, order)
     low, high = (-(1 << length - 1), (1 << length - 1) - 1) if signed else (0, (1 << length) - 1)
@@ -87,7 +88,10 @@ def test_a_signal_of_either_byte_order_is_recovered(order, length, signed, seed)
     one = learned(data)
     found = [field for field in one.fields if field.kind != "constant"]
     assert [(field.kind, field.order) for field in found] == [("physical", order)]
-    assert found[0].positions == positions
+    # Bits at the top that this walk did not reach are constant.
+    moved = int(np.bitwise_or.reduce(value ^ value[0]) & ((1 << length) - 1)).bit_length()
+    assert set(found[0].positions) <= set(positions)
+    assert len(found[0].positions) == moved
     if low < value.min() or value.max() < high:
         assert (found[0].low, found[0].high) in {
             (value.min(), value.max()), (int((value & high).min()), int((value & high).max())),
