@@ -8,8 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from canbean.board.firmware import folder, module
-from canbean.board.packets import LENGTHS
-from canbean.can.frames import ERR, FD, RTR, Frames
+from canbean.can.frames import ERR, FD, LENGTHS, RTR, Frames
 
 ALERT_EVERY = 7
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from canbean.can.frames import Frames
+from canbean.can.frames import LENGTHS, Frames
 from canbean.detect.fingerprint import FOREVER_US, RECORD, Fingerprint
 
-LENGTHS = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 48, 64])
 LIMITS = {
     "rarity": 300,
     "dlcs": 65536,

@@ -8,12 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canbean.can import logs
-from canbean.can.frames import ERR, FD, RTR, Frames
+from canbean.can.frames import ERR, FD, LENGTHS, RTR, Frames
 from canbean.can.logs import formats
 from canbean.can.logs.writing import writer
 from canbean.errors import LogError
-
-LENGTHS = np.array([*range(9), 12, 16, 20, 24, 32, 48, 64])
 
 
 @st.composite

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from canbean.board import firmware
 from canbean.errors import QuantizeError
+from canbean.tiny.curves import EXP2_TABLE
 from canbean.tiny.features import Channel, Features
-from canbean.tiny.kernel import EXP2_TABLE, OCTAVES, Kernel, exp2_q
+from canbean.tiny.kernel import OCTAVES, Kernel, exp2_q
 from canbean.tiny.predictor import Predictor
 from predictor_cases import MAKE, TAGS, random_predictor
 from shallow_cases import EDGES, random_forest

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from canbean.can.frames import ERR, FD, RTR
+from canbean.can.frames import ERR, FD, LENGTHS, RTR
 from canbean.errors import LogError
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ START, FRAME = 2, 1
 HEADER = 13
 """Bytes of a frame packet before its data."""
 
-LENGTHS = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 48, 64])
 CODES = np.full(256, 255, np.uint8)
 CODES[LENGTHS] = np.arange(16)
 

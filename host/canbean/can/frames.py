@@ -23,6 +23,9 @@ SIMULATED = "simulated"
 DEFAULT_BUS = "can0"
 """Name of the bus in logs that do not name one."""
 
+LENGTHS = np.array([*range(9), 12, 16, 20, 24, 32, 48, 64])
+"""Bytes of a frame by its DLC code, 0 to 15 (ISO 11898-1:2015, table 5)."""
+
 COLUMNS: dict[str, Any] = {
     "t_us": np.int64,
     "id": np.uint32,

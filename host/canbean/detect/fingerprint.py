@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from canbean.can.frames import LENGTHS
 from canbean.errors import ModelError
 from canbean.tiny.fixed import bucket
 
@@ -36,8 +37,6 @@ EXTRA_BYTE = 32  # each further byte outside is two bits more: what breaks one b
 BREACHES = 32_767  # the board's counter of an id's breaches ends here
 
 _HEADER = struct.Struct("<HHHHIII")
-# Length in bytes of each DLC code (ISO 11898-1).
-LENGTHS = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 48, 64])
 
 RECORD = (
     "rarity",  # -log2 of the id's share of the bus

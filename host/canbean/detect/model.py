@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from canbean.can.frames import Frames
-from canbean.detect.fingerprint import FOREVER_US, LENGTHS, SECTION, Fingerprint, surprise
+from canbean.can.frames import LENGTHS, Frames
+from canbean.detect.fingerprint import FOREVER_US, SECTION, Fingerprint, surprise
 from canbean.errors import ModelError
 from canbean.tiny import cbm, golden
 

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from canbean.can.frames import key_text
+from canbean.can.frames import LENGTHS, key_text
 from canbean.detect.alerts import Alert
 from canbean.detect.fingerprint import (
     FOREVER_S,
     FOREVER_US,
-    LENGTHS,
     SCORE_CAP,
     dlc_codes,
     elapsed_us,

@@ -207,6 +207,11 @@ class Features:
         )
 
     @property
+    def calls(self) -> int:
+        """Calls of an arithmetic function for one row; see `canbean.tiny.cost`."""
+        return len(self.channels) + sum(channel.transform == "log2" for channel in self.channels)
+
+    @property
     def decimals(self) -> tuple[int, ...]:
         """Per channel: the board reads `round(value * 10**decimals)`."""
         return tuple(channel.decimals for channel in self.channels)

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from canbean.errors import ModelError, QuantizeError
+from canbean.tiny.curves import EXP2_TABLE
 from canbean.tiny.fixed import (
     ACCUMULATOR_LIMIT,
     SHIFT_MOST,
@@ -49,9 +50,6 @@ OCTAVES = (30 << 15) - 1
 GUARD_MOST = 8
 TERM_SHIFT_MOST = 15
 LOG2_E = 1.4426950408889634
-
-# 2**-(i/64) in 1/32768, for i = 0..64.
-EXP2_TABLE = np.rint(32768 * np.exp2(-np.arange(65) / 64)).astype(np.int64)
 
 
 def exp2_q(u: ArrayLike) -> NDArray[np.int64]:

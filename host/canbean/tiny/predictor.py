@@ -136,8 +136,7 @@ class Predictor:
     @property
     def calls(self) -> int:
         """Calls of an arithmetic function in one prediction; see `canbean.tiny.cost`."""
-        channels = self.features.channels
-        return self.kind.calls + len(channels) + sum(c.transform == "log2" for c in channels)
+        return self.features.calls + self.kind.calls
 
     @property
     def board_ms(self) -> float:
@@ -216,9 +215,7 @@ class Predictor:
         count = int(np.clip(GOLDEN_MS // max(self.board_ms, 1), 1, golden.VECTORS_MOST))
         rows = np.asarray(readings, np.int64)[:count]
         # a kind with a state begins anew with each
-        return golden.pack(
-            [(row.astype("<i4").tobytes(), self.predict(row[None])[0].tolist()) for row in rows]
-        )
+        return golden.of_rows(rows, [self.predict(row[None])[0].tolist() for row in rows])
 
     def model(self, **meta: Any) -> cbm.Model:
         """The predictor as a model file for the application `model`, with golden vectors where it has examples.
@@ -279,11 +276,5 @@ class Predictor:
         Raises:
             ModelError: an answer differs.
         """
-        if "GOLD" not in model.sections:
-            return
-        for index, (content, expected) in enumerate(golden.unpack(model.sections["GOLD"], name)):
-            if len(content) != 4 * len(self.features.channels):
-                raise ModelError(f"{name}: golden vector {index} has another number of channels")
-            answer = self.predict(np.frombuffer(content, "<i4").astype(np.int64)[None, :])[0].tolist()
-            if answer != expected:
-                raise ModelError(f"{name}: answers {answer} to golden vector {index}, not {expected}")
+        count = len(self.features.channels)
+        golden.check_rows(model, count, lambda row: self.predict(row)[0].tolist(), name)

@@ -74,8 +74,7 @@ class Regressor:
     @property
     def calls(self) -> int:
         """Calls of an arithmetic function in one prediction; see `canbean.tiny.cost`."""
-        channels = self.features.channels
-        return self.kind.calls + len(channels) + sum(c.transform == "log2" for c in channels)
+        return self.features.calls + self.kind.calls
 
     @property
     def board_ms(self) -> float:
@@ -99,9 +98,7 @@ class Regressor:
             ModelError: there are more rows.
         """
         rows = np.asarray(readings, np.int64)
-        return golden.pack(
-            [(row.astype("<i4").tobytes(), [int(y)]) for row, y in zip(rows, self.predict(rows), strict=True)]
-        )
+        return golden.of_rows(rows, self.predict(rows)[:, None].tolist())
 
     @classmethod
     def from_model(cls, model: Model, name: str = "model") -> Regressor:
@@ -133,11 +130,5 @@ class Regressor:
         Raises:
             ModelError: an answer differs.
         """
-        if "GOLD" not in model.sections:
-            return
-        for index, (content, expected) in enumerate(golden.unpack(model.sections["GOLD"], name)):
-            if len(content) != 4 * len(self.features.channels):
-                raise ModelError(f"{name}: golden vector {index} has another number of channels")
-            answer = self.predict(np.frombuffer(content, "<i4").astype(np.int64)[None, :]).tolist()
-            if answer != expected:
-                raise ModelError(f"{name}: answers {answer} to golden vector {index}, not {expected}")
+        count = len(self.features.channels)
+        golden.check_rows(model, count, lambda row: self.predict(row).tolist(), name)

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from canbean.can.frames import ERR, FD, RTR
+from canbean.can.frames import ERR, FD, LENGTHS, RTR
 from canbean.can.logs import asc_columns, asc_lines, channels, fields, words
 from canbean.can.logs.columns import Columns, hexadecimal, whole
 from canbean.can.logs.lines import NO_FRAME, Lines
-from canbean.can.logs.trc import LENGTHS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -215,7 +214,7 @@ def _text(frames: Frames, first_us: int) -> bytes:
     classic = ~fd & ~error
     length = frames.dlc.astype(np.int64)
     out = Columns(len(frames)).constant(b"   ")
-    out.add(*whole(t_us // 1_000_000, 11)).constant(b".").add(*whole(t_us % 1_000_000, 6, at_least=6))
+    out.seconds(t_us)
     out.constant(b" CANFD  ", where=fd).constant(b" ", where=~fd)
     out.add(*whole(channels.numbers(frames), 3))
     out.constant(b" ErrorFrame", where=error).constant(b"  ", where=classic).constant(b" Rx  ", where=fd)

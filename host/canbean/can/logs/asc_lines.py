@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from canbean.can.frames import ERR, FD, RTR
+from canbean.can.frames import ERR, FD, LENGTHS, RTR
 from canbean.can.logs import channels, fields, words
-from canbean.can.logs.trc import LENGTHS
 from canbean.can.logs.words import Columns
 
 if TYPE_CHECKING:

@@ -18,13 +18,12 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from canbean.can.frames import ERR, FD, RTR
+from canbean.can.frames import ERR, FD, LENGTHS, RTR
 from canbean.can.logs import blf_objects, channels
 from canbean.can.logs.blf_chain import BASE, Chain
 from canbean.can.logs.blf_objects import CONTAINER, PAD, REASONS, SIGNATURE
 from canbean.can.logs.lines import NO_FRAME
 from canbean.can.logs.tables import Tables
-from canbean.can.logs.trc import LENGTHS
 from canbean.errors import LogError, UsageError
 
 if TYPE_CHECKING:

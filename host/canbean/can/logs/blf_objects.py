@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from canbean.can.frames import ERR, FD, RTR, Frames
+from canbean.can.frames import ERR, FD, LENGTHS, RTR, Frames
 from canbean.can.logs import channels, words
 from canbean.can.logs.lines import NO_FRAME
-from canbean.can.logs.trc import LENGTHS
 from canbean.can.logs.words import Columns
 
 if TYPE_CHECKING:

@@ -181,8 +181,7 @@ def _text(frames: Frames) -> bytes:
     long = frames.ext | error
     raw = frames.id.astype(np.int64) | error.astype(np.int64) << 29
     out = Columns(len(frames))
-    out.constant(b"(").add(*whole(frames.t_us // 1_000_000, 12, at_least=10))
-    out.constant(b".").add(*whole(frames.t_us % 1_000_000, 6, at_least=6)).constant(b") ")
+    out.constant(b"(").seconds(frames.t_us, at_least=10).constant(b") ")
     out.add(*texts(frames.bus, frames.buses)).constant(b" ")
     out.add(*hexadecimal(raw, np.where(long, 8, 3))).constant(b"#")
     out.constant(b"#0", where=fd).constant(b"R", where=remote)

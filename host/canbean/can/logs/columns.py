@@ -43,6 +43,11 @@ class Columns:
         digits[:, 0::2], digits[:, 1::2] = HEX[data >> 4], HEX[data & 15]
         return self.add(digits, np.arange(digits.shape[1]) < 2 * length.astype(np.int64)[:, None])
 
+    def seconds(self, t_us: NDArray[np.int64], at_least: int = 1) -> Self:
+        """Times not below 0 as seconds with six decimals, with zeros in front up to `at_least` digits before the point."""
+        self.add(*whole(t_us // 1_000_000, 13, at_least)).constant(b".")
+        return self.add(*whole(t_us % 1_000_000, 6, at_least=6))
+
     def bytes(self) -> bytes:
         """The text."""
         return np.hstack(self.cells)[np.hstack(self.meant)].tobytes()

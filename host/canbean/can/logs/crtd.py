@@ -108,8 +108,7 @@ def _text(frames: Frames) -> bytes:
     """The lines of some frames."""
     bus = channels.counts(frames)
     out = Columns(len(frames))
-    out.add(*whole(frames.t_us // 1_000_000, 13)).constant(b".")
-    out.add(*whole(frames.t_us % 1_000_000, 6, at_least=6)).constant(b" ")
+    out.seconds(frames.t_us).constant(b" ")
     out.add(*whole(bus, 1), where=bus > 0)
     out.constant(b"R29 ", where=frames.ext).constant(b"R11 ", where=~frames.ext)
     out.add(*hexadecimal(frames.id.astype(np.int64), np.where(frames.ext, 8, 3)))

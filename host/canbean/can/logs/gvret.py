@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from canbean.can.frames import ERR, FD, RTR
-from canbean.can.logs import fields, lanes, words
+from canbean.can.logs import channels, fields, lanes, words
 from canbean.can.logs.columns import Columns, hexadecimal, whole
 from canbean.can.logs.lines import NEWLINE, Lines, split
 
@@ -50,7 +50,6 @@ COMMA = ord(",")
 COMMAS, FALSE, TRUE, RECEIVED, SENT = (
     np.uint64(int.from_bytes(text, "little")) for text in (b"\0,\0,", b",false,", b",true,", b"Rx,", b"Tx,")
 )
-BUS_NAME = re.compile(r"can(0|[1-9][0-9]{0,2})")
 
 
 @dataclass
@@ -251,11 +250,7 @@ def cannot_hold(frames: Frames) -> list[str]:
         "times beyond 285 years": np.abs(frames.t_us) >= 1 << 53,
     }
     said = [what for what, mask in refused.items() if mask.any()]
-    for code in np.unique(frames.bus):
-        match = BUS_NAME.fullmatch(frames.buses[code])
-        if not match or int(match[1]) > 255:
-            said.append(f"a bus named {frames.buses[code]!r} (only can0 to can255)")
-    return said
+    return said + channels.not_counted(frames)
 
 
 def compose(parts: Iterable[Frames], _kinds: Frames, _name: str) -> Iterator[bytes]:
@@ -266,12 +261,11 @@ def compose(parts: Iterable[Frames], _kinds: Frames, _name: str) -> Iterator[byt
 
 def _text(frames: Frames) -> bytes:
     """The lines of some frames."""
-    numbers = np.array([int(name[3:]) if BUS_NAME.fullmatch(name) else 0 for name in frames.buses] or [0])
     out = Columns(len(frames))
     out.constant(b"-", where=frames.t_us < 0).add(*whole(np.abs(frames.t_us), 16)).constant(b",")
     out.add(*hexadecimal(frames.id.astype(np.int64), 8))
     out.constant(b",true", where=frames.ext).constant(b",false", where=~frames.ext).constant(b",Rx,")
-    out.add(*whole(numbers[frames.bus], 3)).constant(b",")
+    out.add(*whole(channels.counts(frames), 3)).constant(b",")
     out.add(*whole(frames.dlc.astype(np.int64), 2)).constant(b",")
     for place in range(int(frames.dlc.max(initial=0))):
         there = frames.dlc > place

@@ -104,8 +104,7 @@ def compose(parts: Iterable[Frames], _kinds: Frames, _name: str) -> Iterator[byt
 def _text(frames: Frames) -> bytes:
     """The lines of some frames."""
     out = Columns(len(frames))
-    out.add(*whole(frames.t_us // 1_000_000, 13)).constant(b".")
-    out.add(*whole(frames.t_us % 1_000_000, 6, at_least=6)).constant(b",")
+    out.seconds(frames.t_us).constant(b",")
     out.add(*hexadecimal(frames.id.astype(np.int64), 4)).constant(b",")
     out.add(*whole(frames.dlc.astype(np.int64), 1)).constant(b",")
     for place in range(int(frames.dlc.max(initial=0))):

@@ -91,8 +91,7 @@ def _text(frames: Frames) -> bytes:
     """The lines of some frames."""
     remote = frames.flags & RTR != 0
     out = Columns(len(frames))
-    out.constant(b"Timestamp: ").add(*whole(frames.t_us // 1_000_000, 13, at_least=10)).constant(b".")
-    out.add(*whole(frames.t_us % 1_000_000, 6, at_least=6)).constant(b"        ID: ")
+    out.constant(b"Timestamp: ").seconds(frames.t_us, at_least=10).constant(b"        ID: ")
     out.add(*hexadecimal(frames.id.astype(np.int64), 4)).constant(b"    ")
     out.constant(b"100", where=remote).constant(b"000", where=~remote).constant(b"    DLC: ")
     out.add(*whole(frames.dlc.astype(np.int64), 1)).constant(b"   ")

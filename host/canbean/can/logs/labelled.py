@@ -170,9 +170,7 @@ def _text(frames: Frames, columns: Sequence[str]) -> bytes:
     """The text of frames under a header of these columns, without it."""
     remote = frames.flags & RTR != 0
     out = Columns(len(frames))
-    size = np.abs(frames.t_us)
-    out.constant(b"-", where=frames.t_us < 0).add(*whole(size // 1_000_000, 13))
-    out.constant(b".").add(*whole(size % 1_000_000, 6, at_least=6)).constant(b",")
+    out.constant(b"-", where=frames.t_us < 0).seconds(np.abs(frames.t_us)).constant(b",")
     out.add(*hexadecimal(frames.id.astype(np.int64), 1)).constant(b",")
     out.add(*whole(frames.ext.astype(np.int64), 1)).constant(b",")
     out.add(*whole(frames.dlc.astype(np.int64), 2)).constant(b",")

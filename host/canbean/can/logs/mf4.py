@@ -25,10 +25,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from canbean.can.frames import ERR, FD, RTR, Frames, recode
+from canbean.can.frames import ERR, FD, LENGTHS, RTR, Frames, recode
 from canbean.can.logs import channels
 from canbean.can.logs.tables import Tables
-from canbean.can.logs.trc import LENGTHS
 from canbean.errors import LogError, UsageError
 
 if TYPE_CHECKING:

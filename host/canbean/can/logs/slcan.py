@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from canbean.can.frames import ERR, FD, RTR
+from canbean.can.frames import ERR, FD, LENGTHS, RTR
 from canbean.can.logs import channels, fields, words
-from canbean.can.logs.columns import Columns, hexadecimal, whole
+from canbean.can.logs.columns import Columns, hexadecimal
 from canbean.can.logs.lines import DIGIT, NO_FRAME
 
 if TYPE_CHECKING:
@@ -42,8 +42,6 @@ FRAME = rb"(t[0-7][0-9A-Fa-f]{2}[0-8]|T[01][0-9A-Fa-f]{7}[0-8]|[db][0-7][0-9A-Fa
 LOOKS = re.compile(rb"^[ \t]*([\[(]?\d+(\.\d+)?[\])]?[ \t]+)?(" + FRAME + rb")[ \t]*$", re.MULTILINE)
 COMMANDS = np.isin(np.arange(256), list(b"\x07CEFLMNOQSUVWXYZmsvz"))
 """First bytes of what is sent and answered besides frames."""
-FD_LENGTH = np.array([*range(9), 12, 16, 20, 24, 32, 48, 64])
-"""Bytes by length code (ISO 11898-1)."""
 MINUTE_US = 60_000_000
 BRACKETS = np.isin(np.arange(256), list(b"()[]"))
 
@@ -92,7 +90,7 @@ def parse(lines: Lines, tables: Tables, state: State) -> tuple[Frames, NDArray[n
     fd = np.isin(kind, list(b"dDbB"))
     remote = np.isin(kind, list(b"rR"))
     sized = code <= np.where(fd, 15, 8)
-    dlc = FD_LENGTH[np.where(sized, code, 0)]
+    dlc = LENGTHS[np.where(sized, code, 0)]
     begins = np.minimum(digits + 1, end)
     stop = begins + np.where(remote, 0, 2 * dlc)
     stamped = end - stop == 4
@@ -126,7 +124,7 @@ def cannot_hold(frames: Frames) -> list[str]:
         "error frames": frames.flags & ERR != 0,
         "remote requests of CAN FD": fd & (frames.flags & RTR != 0),
         "more than 8 bytes outside CAN FD": ~fd & (frames.dlc > 8),
-        "lengths that CAN FD does not have": fd & ~np.isin(frames.dlc, FD_LENGTH),
+        "lengths that CAN FD does not have": fd & ~np.isin(frames.dlc, LENGTHS),
         "times before 0": frames.t_us < 0,
     }
     said = [what for what, mask in refused.items() if mask.any()]
@@ -143,10 +141,9 @@ def _text(frames: Frames) -> bytes:
     fd, remote = frames.flags & FD != 0, frames.flags & RTR != 0
     letters = np.frombuffer(b"tTrRdD", np.uint8)[np.where(fd, 4, np.where(remote, 2, 0)) + frames.ext]
     out = Columns(len(frames))
-    out.add(*whole(frames.t_us // 1_000_000, 13)).constant(b".")
-    out.add(*whole(frames.t_us % 1_000_000, 6, at_least=6)).constant(b" ")
+    out.seconds(frames.t_us).constant(b" ")
     out.add(letters[:, None], np.ones((len(frames), 1), bool))
     out.add(*hexadecimal(frames.id.astype(np.int64), np.where(frames.ext, 8, 3)))
-    out.add(*hexadecimal(np.searchsorted(FD_LENGTH, frames.dlc), 1))
+    out.add(*hexadecimal(np.searchsorted(LENGTHS, frames.dlc), 1))
     out.octets(frames.data, np.where(remote, 0, frames.dlc))
     return out.constant(b"\n").bytes()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from canbean.can.frames import ERR, FD, RTR
+from canbean.can.frames import ERR, FD, LENGTHS, RTR
 from canbean.can.logs import channels, fields, words
 from canbean.can.logs.columns import Columns, hexadecimal, whole
 from canbean.can.logs.lines import NO_FRAME
@@ -55,8 +55,6 @@ COMMENT = ord(";")
 DAY_US = 86_400_000_000
 EPOCH_DAYS = 25_569
 """Days from 1899-12-30 to 1970-01-01."""
-LENGTHS = np.array([*range(9), 12, 16, 20, 24, 32, 48, 64])
-"""Bytes that the codes 0 to 15 of a CAN FD length stand for (ISO 11898-1:2015, table 5)."""
 UTC = "its start time has no time zone: taken as UTC"
 DATA = (b"DT", b"FD", b"FB", b"FE", b"BI", b"RR", b"ER")
 """Types of frames: classic, four of CAN FD (bit rate switch, error state: not kept), remote request, error frame."""
