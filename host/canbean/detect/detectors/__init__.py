@@ -1,0 +1,29 @@
+"""Detectors beside the fingerprint, one a file: `learn` finds them by name, so adding one is adding a file.
+
+A module `NAME.py` here has
+
+* `TAG`, the tag of its section in the model file, and `ABOUT`, what it knows, in a few words;
+* `learn(clean)`, which takes a `windows.Clean` and returns its detector, or None where so much clean log teaches it nothing;
+* `read(section)`, which returns the detector from its section or raises `ModelError`.
+
+A detector is a `windows.Detector`. Its twin on the board is `firmware/canbean/NAME.py`'s class `Detector`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+def names() -> list[str]:
+    """Names of the detectors there are, sorted."""
+    return sorted(info.name for info in pkgutil.iter_modules(__path__))
+
+
+def module(name: str) -> ModuleType:
+    """The module of a detector; slow imports are made only for those that are asked for."""
+    return importlib.import_module(f"{__name__}.{name}")
