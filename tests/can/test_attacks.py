@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 
 from canbean.can import logs
-from canbean.can.attacks import KINDS, inject, inject_all
+from canbean.can.attacks import FAMILIES, KINDS, inject, inject_all
 from canbean.can.bus import frame_us
 from canbean.can.events import from_labels
 from canbean.can.frames import Frames
 from canbean.can.simulate import drive
 from canbean.errors import UsageError
 
-INJECTED = ("flood", "fuzz", "spoof", "replay")
+INJECTED = [kind for kind in KINDS if not kind.startswith(("suspension", "masquerade"))]
+RUNS = ("replay-single", "replay-sequence", "replay-shuffled")
+"""Without a rate these send once a slot."""
+DRAWS_IDS = ("flood-lowest", "fuzz-id")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +43,8 @@ def test_labels_and_events_agree(attacked, clean):
     kind, frames, events = attacked
     assert len(events) == 7
     assert {event.label for event in events} == {kind}
-    assert all(1.5e6 < event.end_us - event.start_us < 2.6e6 for event in events)
+    lasts = (0, 3000) if kind in RUNS else (1.5e6, 2.6e6)
+    assert all(lasts[0] <= event.end_us - event.start_us < lasts[1] for event in events)
     assert [event.start_us for event in events] == sorted(event.start_us for event in events)
     assert all(event.frames == (kind != "suspension") for event in events)
     if kind == "suspension":
@@ -61,7 +65,7 @@ def test_original_frames_stay_but_for_what_the_attack_says(attacked, clean):
         assert np.array_equal(content(genuine)[order], content(clean)[wanted])
         away = np.ones(len(clean), bool)
         for event in events:
-            away &= (clean.t_us < event.start_us) | (clean.t_us > event.end_us + 1_000_000)
+            away &= (clean.t_us < event.start_us - 1000) | (clean.t_us > event.end_us + 1_000_000)
         kept = np.isin(genuine.t_us, clean.t_us[away])
         assert kept.sum() >= away.sum()
         assert np.isin(clean.t_us[away], genuine.t_us).all()
@@ -88,25 +92,99 @@ def test_each_kind_is_what_its_name_says(attacked, clean):
     bad = frames[frames.label == 1]
     for event in events:
         inside = (frames.t_us >= event.start_us) & (frames.t_us <= event.end_us)
-        if kind == "flood":
+        if kind.startswith("flood"):
             (key,) = event.ids
-            assert key <= min(known)
+            assert key in {"flood-lowest": {0}, "flood-known": {min(known)}}.get(kind, {0, min(known)})
             assert (frames.label[inside] == 1).mean() > 0.7
             busy = frame_us(frames.dlc[inside], frames.ext[inside]).sum() / (event.end_us - event.start_us)
             assert 0.85 < busy <= 1.01
-        elif kind in ("spoof", "masquerade", "suspension"):
+        elif kind == "spoof" or kind.startswith(("suspension", "masquerade")):
             (key,) = event.ids
             assert key in known
-    if kind == "fuzz":
-        assert len(set(bad.key.tolist())) > 300
+    if kind.startswith("fuzz"):
         assert len(bad) == pytest.approx(7 * 200, abs=12)
-    elif kind == "replay":
+        old = np.isin(bad.data.view("<u8"), clean.data.view("<u8")).mean()
+        assert old == 1 if kind == "fuzz-id" else old < 0.1
+        if kind == "fuzz-payload":
+            assert set(bad.key.tolist()) <= known
+            lengths = dict(zip(clean.key.tolist(), clean.dlc.tolist(), strict=True))
+            assert bad.dlc.tolist() == [lengths[key] for key in bad.key.tolist()]
+            assert not bad.data[np.arange(8) >= bad.dlc[:, None]].any()
+        else:
+            assert len(set(bad.key.tolist()) - known) > 300
+    elif kind.startswith("replay"):
         assert set(map(bytes, content(bad))) <= set(map(bytes, content(clean)))
     elif kind == "spoof":
         assert not set(map(bytes, content(bad))) <= set(map(bytes, content(clean)))
+    elif kind == "diagnostic":
+        assert len(bad) == pytest.approx(7 * 40, abs=7)
+        assert set(bad.key.tolist()) <= {0x7DF, *range(0x7E0, 0x7E8)}
+        assert set(bad.data[:, 1].tolist()) == {0x10, 0x11, 0x27, 0x31}
+        assert (bad.data[:, 0] < 8).all()
+
+
+def test_sequences_are_consecutive_recorded_frames_in_order_or_out_of_it(clean):
+    clean = clean.between(0, 60)
+    places = {}
+    for row, one in enumerate(map(bytes, content(clean))):
+        places.setdefault(one, []).append(row)
+    for kind in RUNS:
+        frames, events = inject(clean, kind, seed=3)
+        for event in events:
+            inside = (frames.t_us >= event.start_us) & (frames.t_us <= event.end_us) & (frames.label == 1)
+            run = frames[inside]
+            if kind == "replay-single":
+                assert len(run) == 1
+                continue
+            assert 3 <= len(run) <= 8
+            where = [places[one] for one in map(bytes, content(run))]
+            starts = [row for row in where[0] if row + len(run) <= len(clean)]
+            in_order = any(all(row + k in at for k, at in enumerate(where)) for row in starts)
+            assert in_order == (kind == "replay-sequence")
+            near = [
+                row
+                for row in where[0]
+                if all(any(abs(row - other) < len(run) for other in at) for at in where)
+            ]
+            assert near
+
+
+def test_runs_come_at_a_rate(clean):
+    frames, events = inject(clean, "replay-single", seed=3, rate=4, duration_s=5)
+    assert (frames.label == 1).sum() == 7 * 20
+    assert len(events) == 7 * 20
+
+
+def test_diagnostic_requests_are_a_testers_on_either_kind_of_identifier(clean):
+    frames, _ = inject(clean, "diagnostic", seed=3)
+    bad = frames[frames.label == 1]
+    asked = bad.data[:, 1]
+    sends_key = (asked[1:] == 0x27) & (bad.data[1:, 2] % 2 == 0)
+    assert sends_key.any()
+    assert (asked[:-1][sends_key] == 0x27).mean() > 0.9
+    wide, _ = inject(clean.changed(ext=np.ones(len(clean), bool)), "diagnostic", seed=3)
+    ids = {int(i) for i in wide.id[wide.label == 1]}
+    assert all(i == 0x18DB33F1 or i & 0x1FFF00FF == 0x18DA00F1 for i in ids)
+    assert wide.ext.all()
+
+
+def test_durations_and_rates_are_taken_in_turn(clean):
+    frames, events = inject(
+        clean, "fuzz-payload", seed=2, id_key=0x0C1, duration_s=[0.5, 2, 5], rate=[20, 50], every_s=18
+    )
+    seconds = [(event.end_us - event.start_us) / 1e6 for event in events]
+    assert seconds == pytest.approx([0.5, 2, 5, 0.5, 2, 5, 0.5, 2], abs=0.1)
+    counts = [
+        ((frames.label == 1) & (frames.t_us >= e.start_us) & (frames.t_us <= e.end_us)).sum() for e in events
+    ]
+    assert counts == [10, 40, 100, 25, 100, 250, 10, 40]
+    _, events = inject_all(clean, ["fuzz", "diagnostic"], seed=1, duration_s=[0.5, 3])
+    seconds = [(event.end_us - event.start_us) / 1e6 for event in events]
+    assert seconds == pytest.approx([0.5, 0.5, 3, 3] * 2, abs=0.1)
 
 
 def test_the_seed_decides(clean):
+    clean = clean.between(0, 30)
     for kind in KINDS:
         one, events = inject(clean, kind, seed=1)
         again, same = inject(clean, kind, seed=1)
@@ -117,20 +195,24 @@ def test_the_seed_decides(clean):
 
 def test_a_given_id_rate_and_part_are_kept_to(clean):
     for kind in KINDS:
+        if kind in DRAWS_IDS:
+            with pytest.raises(UsageError, match="draws its id: for 0C1 take"):
+                inject(clean, kind, seed=1, id_key=0x0C1)
+            continue
         frames, events = inject(
             clean, kind, seed=1, id_key=0x0C1, from_s=60, to_s=100, every_s=10, duration_s=1, rate=50
         )
-        assert len(events) == 4
+        assert len(events) == 4 or kind in RUNS
         assert {event.ids for event in events} == {(0x0C1,)}
         assert min(event.start_us for event in events) >= clean.t_us[0] + 60_000_000
         assert max(event.end_us for event in events) <= clean.t_us[0] + 100_010_000
-        if kind in ("flood", "fuzz", "spoof"):
+        if kind in ("flood", "flood-known", "fuzz", "fuzz-payload", "spoof", "diagnostic", "replay-single"):
             assert (frames.label == 1).sum() == pytest.approx(200, abs=8)
 
 
 def test_all_kinds_one_after_the_other_with_clean_stretches(clean):
     frames, events = inject_all(clean, seed=4)
-    assert {event.label for event in events} == set(KINDS)
+    assert {event.label for event in events} == set(FAMILIES)
     assert (np.diff(frames.t_us) >= 0).all()
     for before, after in pairwise(events):
         assert after.start_us - before.end_us >= 9_900_000
@@ -167,7 +249,7 @@ def test_extended_ids_and_other_buses_are_left_alone():
 @pytest.mark.parametrize(
     ("named", "message"),
     [
-        ({"kind": "dos"}, "attack 'dos': known are flood, fuzz, spoof, suspension, masquerade, replay"),
+        ({"kind": "dos"}, "attack 'dos': known are flood, flood-lowest, flood-known, fuzz"),
         ({"kind": "spoof", "id_key": 0x7FE}, "id 7FE is not in this log"),
         (
             {"kind": "spoof", "duration_s": 500, "every_s": 600},
@@ -178,6 +260,8 @@ def test_extended_ids_and_other_buses_are_left_alone():
             "attacks of 5 s every 5 s: a slot is longer than 0 and shorter",
         ),
         ({"kind": "flood", "rate": 0}, "rate 0: frames a second, above 0"),
+        ({"kind": "flood", "rate": [5, -1]}, "rate -1: frames a second, above 0"),
+        ({"kind": "flood", "duration_s": []}, "of several durations or rates there is at least one"),
         (
             {"kind": "flood", "from_s": 90, "to_s": 80},
             "the part of the log to attack is empty: look at from and to",
@@ -191,7 +275,7 @@ def test_wrong_wishes_are_refused(clean, named, message):
 
 
 def test_logs_too_short_or_empty_are_refused(clean):
-    with pytest.raises(UsageError, match="too short for 6 kinds of attack"):
+    with pytest.raises(UsageError, match="too short for 7 kinds of attack"):
         inject_all(clean.between(0, 60), seed=1)
     with pytest.raises(UsageError, match="no frames to attack"):
         inject(Frames.empty(), "flood", seed=1)
@@ -199,6 +283,6 @@ def test_logs_too_short_or_empty_are_refused(clean):
 
 def test_attacks_work_on_a_recording(recordings):
     frames = logs.read(recordings / "can" / "volvo-v40" / "clean.csv.gz", from_s=50).frames
-    out, events = inject_all(frames, seed=2)
+    out, events = inject_all(frames, list(KINDS), seed=2, duration_s=1, pause_s=1)
     assert {event.label for event in events} == set(KINDS)
     assert (np.diff(out.t_us) >= 0).all()

@@ -68,7 +68,7 @@ def test_the_tables(folder):
     assert done.code == 0, done.err
     assert "simulated, injected into the part held out" in done.out
     assert "95 % upper" in done.out
-    for words in (*attacks.KINDS, "recall", "skill", "0.5 min", "1 min", "not learned from 5 min"):
+    for words in (*attacks.SINGLE, "recall", "skill", "0.5 min", "1 min", "not learned from 5 min"):
         assert words in done.out
     assert "not learned from 0.2 min" in done.out
 

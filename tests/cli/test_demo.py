@@ -8,12 +8,12 @@ from canbean_run import canbean, failed
 
 def test_the_whole_loop(tmp_path, vm, monkeypatch):
     monkeypatch.setattr(demo, "CLEAN_S", 120.0)
-    monkeypatch.setattr(demo, "DRIVE_S", 100.0)
+    monkeypatch.setattr(demo, "DRIVE_S", 110.0)
     done = canbean("demo", "-o", tmp_path / "out")
     assert done.code == 0, done.err
     assert done.out.startswith("Everything below is simulated")
     assert "byte for byte" in done.out
-    for kind in ("flood", "fuzz", "spoof", "suspension", "masquerade", "replay"):
+    for kind in ("flood", "fuzz", "spoof", "suspension", "masquerade", "replay", "diagnostic"):
         assert kind in done.out
     assert "95 % upper bound" in done.out
     assert "10 fresh cups" in done.out

@@ -1,19 +1,24 @@
-"""Injected attacks: flood, fuzz, spoof, suspension, masquerade and replay in any clean log, labelled.
+"""Injected attacks in any clean log, labelled: where they are placed, and what each kind is.
 
-No DBC and no knowledge of the vehicle is used. The buses of the result are named as simulated. The times of a log are taken as the ends of its frames. An injected frame
-delays what follows on its bus by its own length, until a pause makes up for it, so frames do not overlap more than they did.
+No knowledge of the vehicle is needed; a database names the signal of a masquerade where there is one. The buses of the result
+are named as simulated. `injected.py` has the frames that are added, `masquerade.py` the payloads that are forged.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from canbean.can.bus import BITRATE, frame_us
+from canbean.can.bus import BITRATE
+from canbean.can.delays import onto_bus
 from canbean.can.events import Event, from_labels
-from canbean.can.frames import FD, SIMULATED, Frames, key_text
-from canbean.can.targets import Target, changing_field, target_of, targets
+from canbean.can.frames import SIMULATED, Frames
+from canbean.can.injected import MAKERS, Scene, times
+from canbean.can.masquerade import WAYS, Aim, aim_at, forged, named
+from canbean.can.targets import Target, target_of, targets
 from canbean.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,16 +26,79 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-KINDS = ("flood", "fuzz", "spoof", "suspension", "masquerade", "replay")
-"""Names of the attacks; they are the labels too."""
+    from canbean.can.database import Database
 
-FUZZ_RATE = 100.0
-FULL = 0.95
-"""Share of the bus's time that a flood fills, together with what else is on the bus."""
+KINDS = {
+    "flood": "one of the two floods, drawn",
+    "flood-lowest": "the identifier that wins against all others, as fast as the bus takes it",
+    "flood-known": "the same with the lowest known id (or --id) and a payload that it had",
+    "fuzz": "drawn ids with drawn payloads; with --id its payloads alone",
+    "fuzz-id": "drawn ids with payloads that known frames had",
+    "fuzz-payload": "known ids with drawn payloads, beside the true senders",
+    "spoof": "a known id with one field forged, beside the true sender",
+    "suspension": "a known id falls silent",
+    "masquerade": "one of the four masquerades, drawn",
+    "masquerade-plateau": "in a sender's place and time: one field is held where it was",
+    "masquerade-ramp": "in a sender's place and time: one field drifts away from the truth",
+    "masquerade-constant": "in a sender's place and time: one field has another value at once",
+    "masquerade-replay": "in a sender's place and time: payloads of that id from an earlier stretch",
+    "replay": "an earlier stretch of the bus (or of --id) beside the true senders",
+    "replay-single": "a recorded frame at once",
+    "replay-sequence": "a few recorded consecutive frames at once, in order",
+    "replay-shuffled": "a few recorded consecutive frames at once, out of order",
+    "diagnostic": "requests of a tester that is none: sessions, security access, routines, resets",
+}
+"""The kinds of attack, each in a line; their names are the labels too."""
+
+SINGLE = tuple(kind for kind in KINDS if kind not in {"flood", "masquerade"})
+"""Those that draw no other: together all that there is."""
+
+FAMILIES = ("flood", "fuzz", "spoof", "suspension", "masquerade", "replay", "diagnostic")
+"""One kind for each thing that an attacker can do."""
+
 PAUSE_S = 10.0
 """Clean seconds between the slots of different attacks in one log, at least."""
+DRAIN_US = 1_000_000
+"""A flood leaves a queue that drains after its slot: that time does not count as clean."""
 
-Slot = tuple[int, int]
+
+class Slot(NamedTuple):
+    """When one attack takes place, in microseconds, and its rate a second."""
+
+    kind: str
+    start_us: int
+    end_us: int
+    rate: float | None
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Its first and last time."""
+        return self.start_us, self.end_us
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A signal that a masquerade forges: `name` is `Signal` or `Message.Signal`."""
+
+    database: Database
+    name: str
+
+
+@dataclass(frozen=True)
+class Means:
+    """What attacks are carried out with.
+
+    Attributes:
+        id_key: the id attacked (`id | ext << 29`), or None to draw one.
+        signal: what is forged, or None for what looks like a physical value.
+        keep_checks: whether counters go on and known checksums are made right where payloads are forged.
+        bitrate: of the bus, in bit/s.
+    """
+
+    id_key: int | None = None
+    signal: Signal | None = None
+    keep_checks: bool = True
+    bitrate: int = BITRATE
 
 
 def inject(
@@ -38,13 +106,15 @@ def inject(
     kind: str,
     *,
     seed: int,
-    rate: float | None = None,
-    duration_s: float = 2.0,
+    rate: float | Sequence[float] | None = None,
+    duration_s: float | Sequence[float] = 2.0,
     every_s: float = 20.0,
     id_key: int | None = None,
     from_s: float | None = None,
     to_s: float | None = None,
     bitrate: int = BITRATE,
+    signal: Signal | None = None,
+    keep_checks: bool = True,
 ) -> tuple[Frames, list[Event]]:
     """The log with an attack in regular slots, in order of time, and the events of that attack.
 
@@ -52,50 +122,64 @@ def inject(
         frames: a log; labels that it has stay.
         kind: one of `KINDS`.
         seed: draws ids, payloads and times.
-        rate: injected frames a second (flood, fuzz, spoof); None is what suits the attack: what fills the bus, 100, and
-            the rate of the true sender.
-        duration_s: length of one slot.
+        rate: injected frames (of `replay-sequence` and `replay-shuffled`: sequences) a second; None is what suits the
+            attack: what fills the bus, 100 (fuzz), 20 (diagnostic), the rate of the true sender (spoof), one (replays). Several
+            are taken in turn, each with every duration.
+        duration_s: length of one slot; several are taken in turn.
         every_s: from the start of one slot to the start of the next.
         id_key: the id attacked (`id | ext << 29`); None draws one a slot among the periodic ids.
         from_s: the first slot starts here at the earliest, in seconds from the log's first frame.
         to_s: the last slot ends here at the latest.
         bitrate: of the bus, in bit/s.
+        signal: what spoof and masquerade forge, in place of any physical value.
+        keep_checks: where payloads are forged, whether counters go on and a checksum that the attacker can know (the last
+            byte is always the XOR, the sum or the CRC-8 SAE J1850 of the others) is made right.
 
     Raises:
         UsageError: an unknown kind, an id that is not in the log, times that contradict each other, a log too short for
-            one slot or without a periodic id.
+            one slot or without a periodic id; a signal that is not there or not of this kind.
     """
-    if not 0 < duration_s < every_s < np.inf:
+    durations = _several(duration_s)
+    if not all(0 < duration < every_s < np.inf for duration in durations):
+        told = " or ".join(f"{duration:g}" for duration in durations)
         raise UsageError(
-            f"attacks of {duration_s} s every {every_s} s: a slot is longer than 0 and shorter than its turn"
+            f"attacks of {told} s every {every_s:g} s: a slot is longer than 0 and shorter than its turn"
         )
-    rng = np.random.default_rng([0xA77, seed, KINDS.index(_known(kind))])
+    rates = [None] if rate is None else _several(rate)
+    rng = np.random.default_rng([0xA77, seed, zlib.crc32(_known(kind).encode())])
     start, end = _range(frames, from_s, to_s)
-    duration, turn = round(duration_s * 1e6), round(every_s * 1e6)
-    count = (end - start) // turn + ((end - start) % turn >= duration)
+    lengths, turn = [round(duration * 1e6) for duration in durations], round(every_s * 1e6)
+    count = (end - start) // turn
+    count += (end - start) % turn >= lengths[count % len(lengths)]
     if count < 1:
-        raise UsageError(f"{(end - start) / 1e6:.1f} s of log are too short for an attack of {duration_s} s")
-    # In the first half of what its turn leaves, so that slots stay apart; the last turn may be shorter.
-    room = [(min(turn, end - start - k * turn) - duration) // 2 for k in range(count)]
-    begin = [start + k * turn + int(rng.integers(0, spare + 1)) for k, spare in enumerate(room)]
-    slots = [(kind, (at, at + duration)) for at in begin]
-    return _attack(frames, slots, rng, rate=rate, id_key=id_key, bitrate=bitrate)
+        raise UsageError(
+            f"{(end - start) / 1e6:.1f} s of log are too short for an attack of {durations[0]:g} s"
+        )
+    slots = []
+    for k in range(count):
+        # In the first half of what its turn leaves, so that slots stay apart; the last turn may be shorter.
+        length = lengths[k % len(lengths)]
+        spare = (min(turn, end - start - k * turn) - length) // 2
+        begin = start + k * turn + int(rng.integers(0, spare + 1))
+        slots.append(Slot(kind, begin, begin + length, rates[k // len(lengths) % len(rates)]))
+    return _carry_out(frames, slots, rng, Means(id_key, signal, keep_checks, bitrate))
 
 
 def inject_all(
     frames: Frames,
-    kinds: Sequence[str] = KINDS,
+    kinds: Sequence[str] = FAMILIES,
     *,
     seed: int,
-    duration_s: float = 2.0,
+    duration_s: float | Sequence[float] = 2.0,
     pause_s: float = PAUSE_S,
     from_s: float | None = None,
     to_s: float | None = None,
     bitrate: int = BITRATE,
+    keep_checks: bool = True,
 ) -> tuple[Frames, list[Event]]:
     """The log with several attacks, one after the other in drawn order, again and again over the log.
 
-    Before each slot, and after the last, at least `pause_s` are clean.
+    Before each slot, and after the last, at least `pause_s` are clean. Of several durations each round has the next.
 
     Raises:
         UsageError: as `inject`; or the log is too short for one slot of each kind.
@@ -104,24 +188,37 @@ def inject_all(
         _known(kind)
     rng = np.random.default_rng([0xA11, seed])
     start, end = _range(frames, from_s, to_s)
-    duration, pause = round(duration_s * 1e6), round(pause_s * 1e6)
-    if duration <= 0 or not kinds:
+    lengths, pause = [round(duration * 1e6) for duration in _several(duration_s)], round(pause_s * 1e6)
+    if min(lengths) <= 0 or not kinds:
         raise UsageError("attacks need a kind and a duration above 0")
-    # A flood leaves a queue that drains after its slot: that second does not count as clean.
-    rounds = (end - start - pause - 1_000_000) // (len(kinds) * (duration + pause + 1_000_000))
+    longest = max(lengths)
+    rounds = (end - start - pause - DRAIN_US) // (len(kinds) * (longest + pause + DRAIN_US))
     if rounds < 1:
-        need = (len(kinds) * (duration + pause + 1_000_000) + pause + 1_000_000) / 1e6
+        need = (len(kinds) * (longest + pause + DRAIN_US) + pause + DRAIN_US) / 1e6
         raise UsageError(
             f"{(end - start) / 1e6:.0f} s of log are too short for {len(kinds)} kinds of attack: {need:.0f} s"
         )
-    count = rounds * len(kinds)
     order = [kinds[i] for _ in range(rounds) for i in rng.permutation(len(kinds))]
-    turn = (end - start - pause) // count
+    turn = (end - start - pause) // len(order)
     slots = []
     for k, kind in enumerate(order):
-        at = start + k * turn + pause + int(rng.integers(0, max(turn - pause - duration - 1_000_000, 0) + 1))
-        slots.append((kind, (at, at + duration)))
-    return _attack(frames, slots, rng, rate=None, id_key=None, bitrate=bitrate)
+        length = lengths[k // len(kinds) % len(lengths)]
+        spare = max(turn - pause - length - DRAIN_US, 0)
+        begin = start + k * turn + pause + int(rng.integers(0, spare + 1))
+        slots.append(Slot(kind, begin, begin + length, None))
+    return _carry_out(frames, slots, rng, Means(keep_checks=keep_checks, bitrate=bitrate))
+
+
+def forges(kind: str) -> bool:
+    """Whether a kind forges one field, so that a signal can be named for it."""
+    return kind == "spoof" or kind.startswith("masquerade")
+
+
+def _several(given: float | Sequence[float]) -> list[float]:
+    several = [given] if isinstance(given, (int, float)) else list(given)
+    if not several:
+        raise UsageError("of several durations or rates there is at least one")
+    return several
 
 
 def _known(kind: str) -> str:
@@ -130,7 +227,7 @@ def _known(kind: str) -> str:
     return kind
 
 
-def _range(frames: Frames, from_s: float | None, to_s: float | None) -> Slot:
+def _range(frames: Frames, from_s: float | None, to_s: float | None) -> tuple[int, int]:
     """First and last time of the attacked part, in microseconds."""
     if not len(frames):
         raise UsageError("no frames to attack")
@@ -143,199 +240,135 @@ def _range(frames: Frames, from_s: float | None, to_s: float | None) -> Slot:
     return start, end
 
 
-def _attack(
-    frames: Frames,
-    slots: list[tuple[str, Slot]],
-    rng: np.random.Generator,
-    *,
-    rate: float | None,
-    id_key: int | None,
-    bitrate: int,
+def _carry_out(
+    frames: Frames, slots: list[Slot], rng: np.random.Generator, means: Means
 ) -> tuple[Frames, list[Event]]:
     """Carry out attacks in their slots."""
-    if rate is not None and not 0 < rate < np.inf:
-        raise UsageError(f"rate {rate}: frames a second, above 0")
+    _check(slots, means)
     frames = frames.in_time_order()
     # Whoever reads the log later is told that this did not happen.
     told = (name if name.startswith(SIMULATED) else f"{SIMULATED}-{name}" for name in frames.buses)
     frames = frames.changed(buses=tuple(told))
-    periodic = targets(frames)
-    if not periodic and any(kind not in ("flood", "fuzz") for kind, _ in slots):
+    if not (frames.label == 0).any():
+        raise UsageError("no clean frames to attack")
+    victims = _Victims(frames, means)
+    if not victims.periodic and any(forges(slot.kind) or slot.kind == "suspension" for slot in slots):
         raise UsageError("no id of this log is periodic enough to be attacked")
-    given = None if id_key is None else target_of(frames, id_key)
-    labels = list(frames.labels) + [
-        kind for kind in dict.fromkeys(k for k, _ in slots) if kind not in frames.labels
-    ]
+    fresh = [kind for kind in dict.fromkeys(slot.kind for slot in slots) if kind not in frames.labels]
+    labels = (*frames.labels, *fresh)
     data, label = frames.data.copy(), frames.label.copy()
     keep = np.ones(len(frames), bool)
     added: list[Frames] = []
     events: list[Event] = []
-    for kind, slot in slots:
-        target = given or (periodic[int(rng.integers(len(periodic)))] if periodic else None)
-        code = labels.index(kind)
-        if kind == "suspension":
-            assert target is not None
-            rows = target.within(frames, slot)
-            keep[rows] = False
-            events.append(Event(kind, *slot, (target.key,), frames=False))
-        elif kind == "masquerade":
-            assert target is not None
-            rows = target.within(frames, slot)
-            data[rows] = forge(frames, target, rows, rng)
+    for slot in slots:
+        code = labels.index(slot.kind)
+        if slot.kind == "suspension":
+            target = victims.draw(rng, slot.span)
+            gone = target.within(frames, slot.span)
+            keep[gone] = False
+            if len(gone):
+                events.append(Event(slot.kind, *slot.span, (target.key,), frames=False))
+        elif slot.kind.startswith("masquerade"):
+            rows, payloads = _masquerade(frames, slot, victims.aims, rng)
+            data[rows] = payloads
             label[rows] = code
         else:
-            new = _new_frames(frames, kind, slot, target, id_key=id_key, rate=rate, bitrate=bitrate, rng=rng)
-            added.append(new.changed(label=np.full(len(new), code), labels=tuple(labels)))
-    changed = frames.changed(data=data, label=label, labels=tuple(labels))
-    out = _onto_bus(changed[keep], Frames.concat(added), bitrate) if added else changed[keep]
-    kinds = {kind for kind, _ in slots}
+            if slot.kind == "spoof":
+                new = _spoof(frames, slot, victims.aims, rng)
+            else:
+                scene = Scene(
+                    frames, slot.span, victims.bus(rng), victims.only, slot.rate, means.bitrate, rng
+                )
+                new = MAKERS[slot.kind](scene)
+            added.append(new.changed(label=np.full(len(new), code), labels=labels))
+    changed = frames.changed(data=data, label=label, labels=labels)
+    out = onto_bus(changed[keep], Frames.concat(added), means.bitrate) if added else changed[keep]
+    kinds = {slot.kind for slot in slots}
     events += [event for event in from_labels(out) if event.label in kinds and _in_slots(event, slots)]
+    if not events:
+        raise UsageError("nothing is there to attack in the time of any slot")
     return out, sorted(events, key=lambda event: (event.start_us, event.end_us, event.label))
 
 
-def _in_slots(event: Event, slots: list[tuple[str, Slot]]) -> bool:
+def _check(slots: list[Slot], means: Means) -> None:
+    """Refuse rates that are none, and a signal where nothing is forged."""
+    for slot in slots:
+        if slot.rate is not None and not 0 < slot.rate < np.inf:
+            raise UsageError(f"rate {slot.rate:g}: frames a second, above 0")
+        if means.signal is not None and not forges(slot.kind):
+            raise UsageError(f"attack {slot.kind!r} forges no signal: spoof and the masquerades do")
+    if means.signal is not None and means.id_key is not None:
+        raise UsageError("a signal or an id is attacked, not both")
+
+
+class _Victims:
+    """What of a log can be attacked with the given means."""
+
+    def __init__(self, frames: Frames, means: Means) -> None:
+        self._frames, self._means = frames, means
+        self.only = None if means.id_key is None else target_of(frames, means.id_key)
+        self.periodic = targets(frames) if self.only is None else [self.only]
+        self._aims: list[Aim] | None = None
+
+    def draw(self, rng: np.random.Generator, span: tuple[int, int]) -> Target:
+        """One of the periodic ids, or the one that was named; if any is there in that time, one of these."""
+        order = [self.periodic[at] for at in rng.permutation(len(self.periodic)).tolist()]
+        there = (one for one in order if len(one.within(self._frames, span)))
+        found: Target = next(there, order[0])
+        return found
+
+    def bus(self, rng: np.random.Generator) -> int:
+        """Code of the bus of one of them; else of the bus with most clean frames."""
+        if self.periodic:
+            return self.periodic[int(rng.integers(len(self.periodic)))].bus
+        return int(np.bincount(self._frames.bus[self._frames.label == 0]).argmax())
+
+    @property
+    def aims(self) -> list[Aim]:
+        """What may be forged: the named signal; else ids with a physical value, or any where there is none."""
+        if self._aims is None:
+            keep_checks, signal = self._means.keep_checks, self._means.signal
+            if signal is not None:
+                self._aims = [named(signal.database, self._frames, signal.name, keep_checks=keep_checks)]
+            else:
+                every = [aim_at(self._frames, one, keep_checks=keep_checks) for one in self.periodic]
+                self._aims = [aim for aim in every if aim.physical] or every
+        return self._aims
+
+
+def _masquerade(
+    frames: Frames, slot: Slot, aims: list[Aim], rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Which frames of a slot are replaced at their own times, and their payloads."""
+    way = slot.kind.partition("-")[2] or str(rng.choice([*WAYS, "replay"]))
+
+    def rows_of(aim: Aim) -> NDArray[np.int64]:
+        t_us = frames.t_us[aim.rows]
+        return aim.rows[(t_us >= slot.start_us) & (t_us <= slot.end_us)]
+
+    aim, payloads = forged(frames, aims, way, rows_of, rng)
+    return rows_of(aim), payloads
+
+
+def _spoof(frames: Frames, slot: Slot, aims: list[Aim], rng: np.random.Generator) -> Frames:
+    """Frames beside the true ones: their latest payload with one field forged."""
+    way = str(rng.choice(WAYS))
+    drawn: dict[int, NDArray[np.int64]] = {}
+
+    def rows_of(aim: Aim) -> NDArray[np.int64]:
+        if aim.target.key not in drawn:
+            drawn[aim.target.key] = times(slot.span, slot.rate or aim.target.rate, rng)
+        at = np.searchsorted(frames.t_us[aim.rows], drawn[aim.target.key], "right") - 1
+        return aim.rows[np.maximum(at, 0)]
+
+    aim, payloads = forged(frames, aims, way, rows_of, rng)
+    latest = rows_of(aim)
+    return frames[latest].changed(t_us=drawn[aim.target.key], data=payloads)
+
+
+def _in_slots(event: Event, slots: list[Slot]) -> bool:
     """Whether the event began in one of the slots of its kind: the log may have had such labels before."""
     return any(
-        kind == event.label and start <= event.start_us <= end + 5_000_000 for kind, (start, end) in slots
+        slot.kind == event.label and slot.start_us <= event.start_us <= slot.end_us + 5_000_000
+        for slot in slots
     )
-
-
-def forge(
-    frames: Frames, target: Target, rows: NDArray[np.int64], rng: np.random.Generator
-) -> NDArray[np.uint8]:
-    """uint8 (rows, width): payloads in which one field is frozen, ramps, or holds a value the attacker chose."""
-    data = frames.data[rows].copy()
-    field = changing_field(frames, target, rng)
-    if not len(rows) or not len(field):
-        return data
-    way = rng.choice(["frozen", "ramp", "constant"])
-    if way == "frozen":
-        data[:, field] = data[0, field]
-    elif way == "ramp":
-        # The last byte of the field, from where it was, by a few steps a frame.
-        step = int(rng.integers(1, 6)) * (1 if rng.random() < 0.5 else -1)
-        data[:, field[-1]] = (int(data[0, field[-1]]) + step * np.arange(1, len(rows) + 1)) % 256
-    same = (data == frames.data[rows]).all(axis=1).mean()
-    if way == "constant" or same > 0.5:
-        # A field that stands still cannot be frozen: it gets another value.
-        data[:, field] = frames.data[rows[0], field] ^ rng.integers(1, 256, len(field)).astype(np.uint8)
-    return data
-
-
-def _new_frames(
-    frames: Frames,
-    kind: str,
-    slot: Slot,
-    target: Target | None,
-    *,
-    id_key: int | None,
-    rate: float | None,
-    bitrate: int,
-    rng: np.random.Generator,
-) -> Frames:
-    """The frames that an attack adds in one slot, when they are ready to be sent."""
-    width = frames.data.shape[1]
-    bus = target.bus if target else int(np.bincount(frames.bus).argmax())
-    if kind == "replay":
-        assert target is not None
-        return _recorded(frames, slot, bus, target if id_key is not None else None, rng)
-    if kind == "spoof":
-        assert target is not None
-        t_us = _times(slot, rate or target.rate, rng)
-        rows = target.rows(frames)
-        latest = rows[np.clip(np.searchsorted(frames.t_us[rows], t_us, "right") - 1, 0, None)]
-        return frames[latest].changed(t_us=t_us, data=forge(frames, target, latest, rng))
-    if kind == "fuzz":
-        t_us = _times(slot, rate or FUZZ_RATE, rng)
-        n = len(t_us)
-        key = np.full(n, id_key) if id_key is not None else _any_ids(frames, n, rng)
-        dlc = rng.integers(1, 9, n)
-        data = np.zeros((n, width), np.uint8)
-        data[:, :8] = rng.integers(0, 256, (n, 8)) * (np.arange(8) < dlc[:, None])
-    else:
-        known = int(frames.key[frames.ext == frames.ext.all()].min())
-        key_one = (
-            id_key if id_key is not None else int(rng.choice([0 if not frames.ext.all() else 1 << 29, known]))
-        )
-        length = int(frame_us(np.array([8]), np.array([key_one >> 29 > 0]), bitrate=bitrate)[0])
-        t_us = _times(slot, rate or _free(frames, slot, bus, bitrate) * 1e6 / length, rng, jitter=0.0)
-        n = len(t_us)
-        key, dlc = np.full(n, key_one), np.full(n, 8)
-        data = np.zeros((n, width), np.uint8)
-        data[:, :8] = rng.integers(0, 256, 8)
-    ids, ext = key & 0x1FFFFFFF, key >> 29 > 0
-    return Frames.of(t_us, ids, data, dlc=dlc, ext=ext, bus=bus, buses=frames.buses)
-
-
-def _times(slot: Slot, rate: float, rng: np.random.Generator, jitter: float = 0.1) -> NDArray[np.int64]:
-    """Times at a rate within a slot, each moved by up to `jitter` of the pause between two."""
-    start, end = slot
-    pause = 1e6 / rate
-    at = (
-        start
-        + rng.uniform(0, min(pause, end - start))
-        + np.arange(max(1, int((end - start) / pause))) * pause
-    )
-    times = np.sort(at + rng.uniform(-jitter, jitter, len(at)) * pause).astype(np.int64)
-    return np.clip(times, start, end)
-
-
-def _any_ids(frames: Frames, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Drawn keys, extended as often as those of the log."""
-    ext = rng.random(n) < frames.ext.mean()
-    return np.where(ext, rng.integers(0, 1 << 29, n) | 1 << 29, rng.integers(0, 1 << 11, n))
-
-
-def _free(frames: Frames, slot: Slot, bus: int, bitrate: int) -> float:
-    """The share of the bus's time that a flood takes to fill it."""
-    inside = frames[(frames.t_us >= slot[0]) & (frames.t_us < slot[1]) & (frames.bus == bus)]
-    busy = frame_us(inside.dlc, inside.ext, inside.flags & FD > 0, bitrate).sum()
-    return max(FULL - float(busy) / (slot[1] - slot[0]), 0.1)
-
-
-def _recorded(frames: Frames, slot: Slot, bus: int, only: Target | None, rng: np.random.Generator) -> Frames:
-    """Clean frames of an earlier stretch (or, at the start of a log, a later one), moved into the slot."""
-    back = int(rng.uniform(1.0, 4.0) * 1e6) + slot[1] - slot[0]
-    if slot[0] - back < frames.t_us[0]:
-        back = -back
-    rows = (
-        (frames.t_us >= slot[0] - back)
-        & (frames.t_us < slot[1] - back)
-        & (frames.bus == bus)
-        & (frames.label == 0)
-    )
-    if only is not None:
-        rows &= frames.key == only.key
-    taken = frames[rows]
-    if not len(taken):
-        what = key_text(only.key) if only else "the bus"
-        raise UsageError(f"nothing of {what} to replay around {slot[0] / 1e6:.1f} s")
-    return taken.changed(t_us=taken.t_us + back)
-
-
-def _onto_bus(frames: Frames, added: Frames, bitrate: int) -> Frames:
-    """Both tables in order of time; on each bus, what an added frame is in the way of waits for its end."""
-    both = Frames.concat([frames, added])
-    new = np.arange(len(both)) >= len(frames)
-    order = np.argsort(both.t_us, kind="stable")
-    both, new = both[order], new[order]
-    length = frame_us(both.dlc, both.ext, both.flags & FD > 0, bitrate)
-    t_us = both.t_us.copy()
-    for bus in np.unique(both.bus[new]):
-        rows = np.flatnonzero(both.bus == bus)
-        t_us[rows] = _delayed(t_us[rows], length[rows], new[rows])
-    return both.changed(t_us=t_us).in_time_order()
-
-
-def _delayed(t_us: NDArray[np.int64], length: NDArray[np.int64], new: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """When frames end, given when they would have ended without the new ones; runs from each new frame to a pause."""
-    out, lengths, fresh = t_us.tolist(), length.tolist(), new.tolist()
-    done = 0
-    for first in np.flatnonzero(new).tolist():
-        i = max(first, done)
-        while i < len(out) and (fresh[i] or (i > 0 and (fresh[i - 1] or out[i - 1] > t_us[i - 1]))):
-            earliest = out[i - 1] + lengths[i] if i else out[i]
-            out[i] = max(out[i], earliest)
-            i += 1
-        done = i
-    return np.array(out, np.int64)

@@ -1,4 +1,4 @@
-"""What an attacker picks: ids that come regularly, and the field of an id that changes."""
+"""What an attacker picks: ids that come regularly, and bytes of an id that change."""
 
 from __future__ import annotations
 
@@ -68,17 +68,19 @@ def target_of(frames: Frames, key: int) -> Target:
     return Target(key, bus, 1e6 / float(np.median(pauses)) if len(pauses) else 10.0)
 
 
-def changing_field(frames: Frames, target: Target, rng: np.random.Generator) -> NDArray[np.int64]:
-    """One or two neighbouring bytes of an id that change, yet not with every frame as counters and checksums do."""
-    rows = target.rows(frames)
-    data = frames.data[rows, : int(frames.dlc[rows].min(initial=64))]
+def changing_bytes(data: NDArray[np.uint8]) -> list[tuple[int, ...]]:
+    """One or two neighbouring bytes each that change, yet not with every frame as counters and checksums do.
+
+    Args:
+        data: uint8 (n, length), payloads of one id in order of time.
+    """
     if not data.size:
-        return np.zeros(0, np.int64)
+        return []
     share = (data[1:] != data[:-1]).mean(axis=0) if len(data) > 1 else np.zeros(data.shape[1])
     moving = np.flatnonzero((share > 0) & (share < 0.9))
     if not len(moving):
         moving = np.flatnonzero(share > 0)
     if not len(moving):
         moving = np.arange(data.shape[1])
-    byte = int(rng.choice(moving))
-    return np.array([byte, byte + 1]) if byte + 1 in moving else np.array([byte])
+    bytes_ = moving.tolist()
+    return [(byte, byte + 1) if byte + 1 in bytes_ else (byte,) for byte in bytes_]

@@ -1,4 +1,4 @@
-"""`canbean can`: look at logs, learn a bus, replay and score, inject attacks."""
+"""`canbean can`: look at logs, learn a bus, replay and score, simulate."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from canbean.can import attacks, dbc, events, logs, simulate
-from canbean.can.frames import SIMULATED, parse_key
+from canbean.can import dbc, events, logs, simulate
+from canbean.can.frames import SIMULATED
 from canbean.cli.alarms import run_on, write_alerts
 from canbean.cli.bus import Ids, LogBus, Loop, Yes, replay_onto
 from canbean.cli.logs import AcceptCut, AsJson, Bus, From, Strict, To, provenance, read, survey
@@ -296,59 +296,6 @@ def show_score(result: dict[str, Any], title: str) -> None:
             f"{result['unattributed_alerts']} came during one without naming it\n"
         )
     table(f"false alarms in {summary.clean_time(result)}", *summary.alarm_table(result))
-
-
-@app.command("attack")
-def attack_(
-    clean: Annotated[Path, typer.Argument(metavar="CLEAN")],
-    kinds: Annotated[
-        list[str], typer.Option("--kind", metavar="K", help=f"{', '.join(attacks.KINDS)}; may be repeated.")
-    ],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="LABELLED.csv")],
-    id_: Annotated[
-        str | None, typer.Option("--id", metavar="ID", help="The id to attack, such as 2C5.")
-    ] = None,
-    rate: Annotated[
-        float | None, typer.Option(min=0.001, max=20_000, help="Injected frames a second.")
-    ] = None,
-    duration: Annotated[float, typer.Option(min=0.001, max=86_400, metavar="S", help="Of one attack.")] = 2.0,
-    every: Annotated[
-        float, typer.Option(min=0.002, max=86_400, metavar="S", help="From one attack to the next.")
-    ] = 20.0,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    from_s: From = None,
-    to_s: To = None,
-    bus: Bus = None,
-    accept_cut: AcceptCut = False,
-    strict: Strict = False,
-    as_json: AsJson = False,
-) -> None:
-    """Inject attacks into a clean log and label them.
-
-    One kind comes again and again; several come one after the other, in drawn order. Attacks that remove frames
-    have none to label: their rows go to LABELLED.events.csv, for --events.
-    """
-    key = None if id_ is None else parse_key(id_)
-    if len(kinds) > 1 and (key is not None or rate is not None or every != 20.0):
-        raise UsageError("--id, --rate and --every go with a single --kind")
-    writable(output, clean)
-    frames = read(clean, from_s, to_s, bus=bus, accept_cut=accept_cut, strict=strict).frames
-    if len(kinds) == 1:
-        options: dict[str, Any] = {"rate": rate, "every_s": every, "id_key": key}
-        attacked, rows = attacks.inject(frames, kinds[0], seed=seed, duration_s=duration, **options)
-    else:
-        attacked, rows = attacks.inject_all(frames, kinds, seed=seed, duration_s=duration)
-    logs.write(output, attacked)
-    said = {"log": str(output), "data": SIMULATED, "frames": len(attacked), "events": len(rows)}
-    silent = [event for event in rows if not event.frames]
-    if silent:
-        beside = output.parent / (output.name.split(".")[0] + ".events.csv")
-        events.write(beside, silent)
-        said["events_file"] = str(beside)
-    if as_json:
-        json_line(said)
-    else:
-        results.print(", ".join(f"{name} {value}" for name, value in said.items()), markup=False)
 
 
 @app.command("simulate")

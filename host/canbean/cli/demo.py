@@ -64,7 +64,7 @@ def gateway(output: Path, seed: int) -> Markup:
         f"learned {len(learned.fingerprint)} ids from {len(clean)} frames of {CLEAN_S / 60:.0f} clean minutes; "
         f"{car}: {car.stat().st_size} bytes"
     )
-    attacked, rows = attacks.inject_all(simulate.drive(DRIVE_S, seed + 1), attacks.KINDS, seed=seed)
+    attacked, rows = attacks.inject_all(simulate.drive(DRIVE_S, seed + 1), attacks.FAMILIES, seed=seed)
     silent = [event for event in rows if not event.frames]
     logs.write(output / "drive.csv.gz", attacked)
     events.write(output / "drive.events.csv", silent)

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from canbean import __version__
-from canbean.cli import board, can, curve, demo, model, roast, traffic
+from canbean.cli import attack, board, can, curve, demo, model, roast, traffic
 from canbean.cli.output import words
 from canbean.errors import CanbeanError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 can.app.add_typer(traffic.app)
 can.app.add_typer(curve.app)
+can.app.add_typer(attack.app)
 app.add_typer(can.app, name="can", help="CAN logs: look, learn, replay, score, attack.")
 app.add_typer(roast.app, name="roast", help="Roast meter: fit, score, read.")
 app.add_typer(model.app, name="model", help="Model files.")

@@ -102,7 +102,7 @@ def injected(held_out: Frames, seed: int) -> list[Attacked]:
     """
     made = []
     refused: UsageError | None = None
-    for kind in attacks.KINDS:
+    for kind in attacks.SINGLE:
         try:
             made.append(
                 Attacked(*attacks.inject(held_out, kind, seed=seed, duration_s=DURATION_S, every_s=EVERY_S))
