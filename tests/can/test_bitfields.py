@@ -84,3 +84,5 @@ def test_noise_counters_states_and_constants_are_no_physical_values():
     assert physical_fields(data.astype(np.uint8)) == []
     assert physical_fields(data[:5].astype(np.uint8)) == []
     assert counter_bits(data.astype(np.uint8)) == (*range(8, 16), *range(36, 40))
+    beside = n % 16 | (n // 900 % 4) << 4
+    assert counter_bits(beside[:, None].astype(np.uint8)) == (0, 1, 2, 3)

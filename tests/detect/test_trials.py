@@ -181,6 +181,8 @@ def test_what_finds_no_target_is_left_out_with_the_reason():
     found, left_out = trials.trials(random, 1)
     assert {trial.kind for trial in found} == {"flood", "unknown", "payload", "replay", "diagnostic"}
     assert set(left_out.values()) == {"no id comes regularly"}
+    unknown = next(trial for trial in found if trial.kind == "unknown").frames
+    assert not set(unknown.id[unknown.label == 1].tolist()) & set(range(0x100, 0x110))
     still = Frames.of(np.arange(6000) * 5000, 0x18FEF100, np.full((6000, 8), 7), ext=True)
     found, left_out = trials.trials(still, 1)
     assert left_out == {
@@ -193,6 +195,17 @@ def test_what_finds_no_target_is_left_out_with_the_reason():
     asked = next(trial for trial in found if trial.kind == "diagnostic").frames
     ids = {int(id_) for id_ in asked.id[asked.label == 1]}
     assert all(id_ == 0x18DB33F1 or id_ & 0x1FFF00FF == 0x18DA00F1 for id_ in ids)
+
+
+def test_a_value_that_stands_still_is_not_held():
+    t = np.arange(6000)
+    value = np.where(t < 3000, 500 + (300 * np.sin(t / 150)).astype(np.int64), 700)
+    data = np.zeros((6000, 8), np.uint8)
+    data[:, :2] = value.astype("<u2").view(np.uint8).reshape(-1, 2)
+    found, _ = trials.trials(Frames.of(t * 10_000, 0x123, data), 2)
+    plateau = next(trial for trial in found if trial.kind == "plateau")
+    assert 1 <= len(plateau.events) < 5
+    assert all(event.start_us < 30_500_000 for event in plateau.events)
 
 
 def test_remote_frames_and_labels_are_left_out_and_two_buses_refused(clean):
