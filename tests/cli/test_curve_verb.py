@@ -63,9 +63,13 @@ def test_events_of_attacks_that_remove_frames(folder):
     assert told["points"][0]["attacks"]["suspension"]["events"] > 0
 
 
-def test_the_tables(folder):
-    done = canbean("can", "curve", folder / "clean.csv", "--minutes", "0.2,0.5,1,5")
+def test_the_tables_and_the_page(folder, tmp_path):
+    words = ("can", "curve", folder / "clean.csv", "--minutes", "0.2,0.5,1,5")
+    done = canbean(*words, "--report", tmp_path / "r.html")
     assert done.code == 0, done.err
+    page = (tmp_path / "r.html").read_text()
+    for said in (*attacks.KINDS, "0.5 min", "Left out", "simulated data"):
+        assert said in page
     assert "simulated, injected into the part held out" in done.out
     assert "95 % upper" in done.out
     for words in (*attacks.SINGLE, "recall", "skill", "0.5 min", "1 min", "not learned from 5 min"):
@@ -85,6 +89,8 @@ def test_the_tables(folder):
         (("{clean}", "--events", "{clean}"), "--events"),
         (("{clean}", "--labelled", "{gone}", "--minutes", "1"), "gone.csv"),
         (("{gone}",), "gone.csv"),
+        (("{clean}", "--report", "{clean}"), "clean.csv"),
+        (("{clean}", "--report", "/nowhere/r.html"), "/nowhere/r.html"),
         (("{attacked}", "--minutes", "1"), "not clean"),
     ],
 )

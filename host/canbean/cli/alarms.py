@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from canbean.board import Board, VirtualBoard
 from canbean.board.feed import feed
 from canbean.board.firmware import module
+from canbean.can.frames import parse_key
 from canbean.cli.output import progress
 from canbean.detect.alerts import Alert, fields
 from canbean.detect.replay import replay
@@ -17,13 +19,14 @@ from canbean.files import read_bytes, replacing
 from canbean.tiny import cbm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from rich.console import Console
 
     from canbean.board import Record
     from canbean.can.frames import Frames
+    from canbean.detect.context import Context
     from canbean.detect.fingerprint import Fingerprint
 
 
@@ -59,6 +62,28 @@ class Ticker:
 def line_of(alert: Alert) -> bytes:
     """An alert as a line of an alerts file: the board's line without `boot`, `seq` and `crc`."""
     return b'{"type":"alert",%s}' % module("lines").body(fields(alert)).encode()
+
+
+def alert_of(line: bytes) -> Alert:
+    """The alert that a line tells of, exactly: the inverse of `line_of`."""
+    said = json.loads(line, parse_float=Decimal)
+    return Alert(
+        t_us=int(said["t"] * 1_000_000),
+        key=None if said["id"] is None else parse_key(said["id"]),
+        bits=int(said["bits"] * 16),
+        threshold=int(said["threshold"] * 16),
+        **{
+            name: said[name]
+            for name in ("bus", "detector", "kind", "expected", "seen", "severity", "incident")
+        },
+        dropped=said["dropped"],
+    )
+
+
+def with_evidence(lines: Iterable[bytes], around: Context) -> Iterator[bytes]:
+    """The lines of alerts with the frames around each, in the same order."""
+    for n, line in enumerate(lines):
+        yield b'%s,"evidence":%s}' % (line[:-1], json.dumps(around.describe(n)).encode())
 
 
 def write_alerts(path: Path, alerts: Iterable[Alert | bytes]) -> None:

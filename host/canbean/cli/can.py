@@ -10,12 +10,15 @@ import typer
 
 from canbean.can import dbc, events, logs, simulate
 from canbean.can.frames import SIMULATED
-from canbean.cli.alarms import run_on, write_alerts
+from canbean.cli.alarms import alert_of, run_on, with_evidence, write_alerts
 from canbean.cli.bus import Ids, LogBus, Loop, Yes, replay_onto
+from canbean.cli.incidents import show_incidents
 from canbean.cli.logs import AcceptCut, AsJson, Bus, From, Strict, To, provenance, read, survey
 from canbean.cli.output import json_line, note, results, table
 from canbean.cli.portrait import portrait_options, write_portrait
 from canbean.detect import condition, model, score, summary
+from canbean.detect.context import context
+from canbean.detect.incidents import incidents
 from canbean.detect.learn import learn as learn_bus
 from canbean.detect.replay import replay as replay_on_host
 from canbean.errors import UsageError
@@ -152,8 +155,23 @@ def replay_(
         str | None,
         typer.Option(metavar="1|max|X", help="Times real time; max with a model, 1 onto a bus if not given."),
     ] = None,
-    alerts: Annotated[Path | None, typer.Option(metavar="A.jsonl")] = None,
-    report: Annotated[Path | None, typer.Option(metavar="R.html")] = None,
+    alerts: Annotated[
+        Path | None, typer.Option(metavar="A.jsonl", help="Write the alerts, a JSON object a line.")
+    ] = None,
+    evidence: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=1000,
+            help="Add evidence to each line of --alerts: N frames of its id before and after it, and what cut them. "
+            "With 0 the lines are the board's, byte for byte.",
+        ),
+    ] = 0,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="R.html", help="Write a page: timeline, incidents with evidence, ids, score."),
+    ] = None,
     from_s: From = None,
     to_s: To = None,
     bus: Annotated[
@@ -189,6 +207,8 @@ def replay_(
         return
     if loop or ids or log_bus or yes:
         raise UsageError("--loop, --id, --log-bus and --yes are for a replay onto a bus, without --model")
+    if evidence and alerts is None:
+        raise UsageError("--evidence is added to the lines of --alerts A.jsonl")
     for target in filter(None, (alerts, report)):
         writable(target, log, model_path)
     fingerprint = model.unpack(cbm.read(model_path), str(model_path))
@@ -196,18 +216,24 @@ def replay_(
     show = None if as_json else results
     lines, counts = run_on(on, model_path, fingerprint, frames, _speed(speed or "max"), show)
     said = {"log": str(log), "model": str(model_path), "data": provenance(frames), "on": on, **counts}
+    raised = [alert_of(line) for line in lines]
+    found = incidents(raised, int(frames.t_us.max()))
+    bits = replay_on_host(fingerprint, frames).bits if evidence or report is not None else None
     if alerts is not None:
-        write_alerts(alerts, lines)
+        write_alerts(
+            alerts, with_evidence(lines, context(frames, raised, evidence, bits)) if evidence else lines
+        )
     if report is not None:
-        raised = replay_on_host(fingerprint, frames)
-        scored = score.score(frames, raised.alerts, bits=raised.bits)
-        section = can_report.can_section(frames, raised.alerts, scored, str(log), simulated=frames.simulated)
+        scored = score.score(frames, raised, bits=bits)
+        options = {"simulated": frames.simulated, "bits": bits, "fingerprint": fingerprint}
+        section = can_report.can_section(frames, raised, scored, str(log), **options)
         write_bytes(report, page(f"canbean: {log.name}", [section]).encode())
     if as_json:
-        json_line(said)
+        json_line({**said, "incidents": [one.describe() for one in found]})
         return
     words = (f"{name.replace('_', ' ')} {value}" for name, value in counts.items())
     results.print(f"{log} ({said['data']} data) on {on}: {', '.join(words)}", markup=False)
+    show_incidents(found)
 
 
 def _speed(text: str) -> float | None:

@@ -13,6 +13,9 @@ from canbean.cli.logs import AcceptCut, AsJson, Bus, Strict, read
 from canbean.cli.output import json_line, note, progress, results, table
 from canbean.detect import curve, summary
 from canbean.errors import UsageError
+from canbean.files import writable, write_bytes
+from canbean.report.curve import curve_section
+from canbean.report.page import page
 
 app = typer.Typer()
 
@@ -43,6 +46,9 @@ def curve_(
         float | None, typer.Option("--to", metavar="S", help="Score the labelled logs up to S seconds.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of injected attacks and of chance.")] = 0,
+    report: Annotated[
+        Path | None, typer.Option(metavar="R.html", help="Write a page with the curve.")
+    ] = None,
     bus: Bus = None,
     accept_cut: AcceptCut = False,
     strict: Strict = False,
@@ -57,6 +63,8 @@ def curve_(
         )
     if events_path is not None and len(paths) != 1:
         raise UsageError("--events goes with a single --labelled log")
+    if report is not None:
+        writable(report, clean_path, *paths, *([] if events_path is None else [events_path]))
     rows = None if events_path is None else events.read(events_path)
     clean = read(clean_path, bus=bus, accept_cut=accept_cut, strict=strict).frames
     attacked = [
@@ -78,6 +86,9 @@ def curve_(
             f"warning: {path}: frames of it were learned from {clean_path}: the same drive? "
             f"Then score it --from {found['held_out_from_s']:g}"
         )
+    if report is not None:
+        made = page(f"canbean: {clean_path.name}", [curve_section(found, str(clean_path))])
+        write_bytes(report, made.encode())
     if as_json:
         json_line({"clean": str(clean_path), **found})
     else:

@@ -85,7 +85,8 @@ def gateway(output: Path, seed: int) -> Markup:
     results.print("the host raises the same alerts, byte for byte\n")
     result = score.score(attacked, raised.alerts, bits=raised.bits, events=silent)
     show_score({"data": "simulated", **result}, "drive")
-    return can_section(attacked, raised.alerts, result, "CAN gateway", simulated=True, events=silent)
+    shown: dict[str, Any] = {"events": silent, "bits": raised.bits, "fingerprint": learned.fingerprint}
+    return can_section(attacked, raised.alerts, result, "CAN gateway", simulated=True, **shown)
 
 
 def roastmeter(output: Path, seed: int) -> Markup:

@@ -1,1 +1,1 @@
-"""Self-contained HTML from results: no script, nothing loaded from anywhere."""
+"""Self-contained HTML from results: nothing is loaded from anywhere, and a page says all without its script."""

@@ -117,11 +117,13 @@ def _half(px: float) -> float:
     return round(px * 2) / 2
 
 
-def dashes(places: Sequence[float], y: float, height: float, class_: str, words: str) -> Markup:
-    """Upright marks in one path; marks that fall on the same half px are drawn once."""
+def dashes(
+    places: Sequence[float], y: float, height: float, class_: str, words: str, *, dash: str | None = None
+) -> Markup:
+    """Upright marks in one path, broken by `dash`; marks that fall on the same half px are drawn once."""
     drawn = dict.fromkeys(f"{_half(place):g}" for place in places)
     path = "".join(f"M{place} {y:.1f}v{height:g}" for place in drawn)
-    return element("path", element("title", words), d=path, class_=class_)
+    return element("path", element("title", words), d=path, class_=class_, stroke_dasharray=dash)
 
 
 def bars(spans: Sequence[tuple[float, float]], y: float, height: float, class_: str) -> Markup:

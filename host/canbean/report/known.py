@@ -1,0 +1,92 @@
+"""What a model knows of each id by itself, without the log that it was learned from: gaps, lengths, bits and bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from canbean.can.frames import LENGTHS, key_text
+from canbean.detect.fingerprint import FOREVER_US
+from canbean.detect.replay import unbucket
+from canbean.report.markup import Markup, element
+from canbean.report.page import paragraph, table
+
+if TYPE_CHECKING:
+    from canbean.detect.fingerprint import Fingerprint
+
+NONE, FREE = "\u2013", "\u00b7"
+
+
+def known(fingerprint: Fingerprint) -> Markup:
+    """A row an id, folded."""
+    headings = (
+        "id",
+        "gaps, ms",
+        "missing after, ms",
+        "bytes",
+        "share of the bus",
+        "bits",
+        "range of bytes that move",
+    )
+    rows = [_row(fingerprint, n) for n in range(len(fingerprint))]
+    return element(
+        "details",
+        element("summary", element("b", f"{len(fingerprint):,} ids"), "and what the model expects of them"),
+        paragraph(
+            "Shorter and longer gaps than these are surprising. A strip has byte 0 first and in each byte bit 7 first: 0 and "
+            f"1 are bits that never changed in the clean log, {FREE} those that did. Bytes after the eighth are not watched.",
+            quiet=True,
+        ),
+        table(headings, rows, text=(0, 1, 3, 5), prose=(6,)),
+        class_="known",
+    )
+
+
+def _row(fingerprint: Fingerprint, n: int) -> tuple[object, ...]:
+    column = {
+        name: int(fingerprint.column(name)[n])
+        for name in ("gap_edge", "span_edge", "late_edge", "dlcs", "rarity")
+    }
+    timeout = int(fingerprint.timeout_us[n])
+    lengths = [int(length) for code, length in enumerate(LENGTHS) if column["dlcs"] >> code & 1]
+    long = min(max(lengths, default=0), 8)
+    return (
+        key_text(int(fingerprint.keys[n])),
+        _gaps(column["gap_edge"], column["span_edge"], column["late_edge"]),
+        NONE if timeout >= FOREVER_US else _ms(timeout),
+        " or ".join(map(str, lengths)),
+        f"{100 * 2 ** (-column['rarity'] / 16):.2g} %",
+        bits(fingerprint, n, long),
+        ranges(fingerprint, n, long),
+    )
+
+
+def _gaps(gap_edge: int, span_edge: int, late_edge: int) -> str:
+    """The usual gaps; an edge of 0 says that timing is left out."""
+    if not gap_edge and not span_edge:
+        return NONE
+    shortest = unbucket(gap_edge) if gap_edge else unbucket(span_edge) / 2
+    return f"{_ms(shortest)} to {_ms(unbucket(late_edge))}"
+
+
+def _ms(us: float) -> str:
+    return f"{us / 1000:,.0f}" if us >= 100_000 else f"{us / 1000:.3g}"
+
+
+def bits(fingerprint: Fingerprint, n: int, length: int) -> Markup:
+    """The bits of the first bytes of an id: constant ones as they are, the others marked."""
+    mask, value = (
+        np.unpackbits(part[n, :length]).reshape(-1, 8) for part in (fingerprint.mask, fingerprint.value)
+    )
+    parts: list[object] = []
+    for fixed, one in zip(mask.tolist(), value.tolist(), strict=True):
+        text = "".join(str(bit) if known else FREE for known, bit in zip(fixed, one, strict=True))
+        parts += [element("i", text) if not all(fixed) else text, " "]
+    return element("code", *parts[:-1])
+
+
+def ranges(fingerprint: Fingerprint, n: int, length: int) -> str:
+    """The range of each of the first bytes that is not constant."""
+    low, high = fingerprint.low[n].tolist(), fingerprint.high[n].tolist()
+    return ", ".join(f"{k}: {low[k]:02X}..{high[k]:02X}" for k in range(length) if low[k] != high[k])
