@@ -1,6 +1,5 @@
 """Incidents on the page: the worst first, their evidence true to the frames, none missing without a word."""
 
-import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -100,7 +99,11 @@ def test_hypotheses_have_identifiers_and_confidence():
 def test_only_the_first_alerts_are_shown_and_the_others_counted():
     root = shown(log(), [alert(200 + n) for n in range(25)])
     assert len(root.findall(".//div[@class='evidence']/div")) == 3
-    assert "The first 3 of 25 alerts; 22 more are not shown." in "".join(root.itertext())
+    text = "".join(root.itertext())
+    assert "3 of 25 alerts, the first of each kind and the first of all; 22 more are not shown." in text
+    mixed = [alert(200 + n, kind="dlc" if n == 20 else "payload" if n == 9 else "timing") for n in range(25)]
+    heads = [head.text for head in shown(log(), mixed).iter("h4")]
+    assert heads == ["100 timing", "100 payload", "100 dlc"]
 
 
 def test_the_worst_is_unfolded_and_the_table_leads_to_each():
@@ -169,16 +172,19 @@ def test_milliseconds():
 def test_what_the_model_knows_is_what_its_tables_say(seed):
     of = some_fingerprint(np.random.default_rng(seed))
     root = ET.fromstring(known(of))
-    rows = lines(root.find(".//table"))
+    rows, codes = lines(root.find(".//table")), list(root.iter("code"))
     assert len(rows) == len(of)
     for n, row in enumerate(rows):
-        strip = row[5].replace(" ", "")
+        strip, byte_ranges = ["".join(code.itertext()) for code in codes[2 * n : 2 * n + 2]]
+        at = {9 * k: byte_ranges[9 * k : 9 * k + 8].strip() for k in range(8)}
+        strip = strip.replace(" ", "")
         fixed = np.unpackbits(of.mask[n])[: len(strip)]
         value = np.unpackbits(of.value[n])[: len(strip)]
         assert strip == "".join(str(v) if f else "\u00b7" for f, v in zip(fixed, value, strict=True))
         assert (row[2] == "\u2013") is bool(of.timeout_us[n] >= FOREVER_US)
-        for byte, low, high in re.findall(r"(\d): (..)\.\.(..)", row[6]):
-            assert (of.low[n, int(byte)], of.high[n, int(byte)]) == (int(low, 16), int(high, 16))
+        for k in range(len(strip) // 8):
+            low, high = of.low[n, k], of.high[n, k]
+            assert at[9 * k] == (f"{low:02X}..{high:02X}" if low != high else "")
     assert len(bits(of, 0, 0)) < 20
     assert ranges(of, 0, 0) == ""
 

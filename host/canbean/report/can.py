@@ -81,8 +81,8 @@ def can_section(
             legend([alert.kind for alert in alerts]),
             lanes(frames, alerts, there),
             paragraph(
-                "A lane an id with its number of alerts: the darker, the denser its frames; what is shaded in full height is a "
-                "labelled attack.",
+                "A lane an id with its number of alerts: the darker, the denser its frames"
+                f"{'; what is shaded in full height is a labelled attack' if labelled else ''}.",
                 quiet=True,
             ),
         ]

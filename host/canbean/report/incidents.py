@@ -30,7 +30,7 @@ SHOWN = 40
 """Incidents shown one by one, the most severe; the page says how many more there are."""
 
 EACH = 3
-"""Alerts of an incident that are shown with their evidence; the others are counted."""
+"""Alerts of an incident that are shown with their evidence, the first of each kind before others; those left are counted."""
 
 NAMED = 6
 """Ids of an incident that are named in its line; the others are counted."""
@@ -83,7 +83,7 @@ def incident_list(
     """The most severe incidents one by one, in order of opening; the worst is unfolded."""
     worst = most_severe_first(found)[:SHOWN]
     shown = sorted(worst, key=lambda one: one.number)
-    alerts = [alert for one in shown for alert in one.alerts[:EACH]]
+    alerts = [alert for one in shown for alert in telling(one)]
     around = context(frames, alerts, bits=bits)
     parts, first = [], 0
     for one in shown:
@@ -95,6 +95,18 @@ def incident_list(
     if more:
         parts.append(paragraph(f"{more:,} less severe incidents are not shown.", quiet=True))
     return parts
+
+
+def telling(one: Incident) -> list[Alert]:
+    """The alerts that are shown of an incident, in order of time."""
+    seen: set[str] = set()
+    firsts = []
+    for n, alert in enumerate(one.alerts):
+        if alert.kind not in seen:
+            seen.add(alert.kind)
+            firsts.append(n)
+    places = list(dict.fromkeys([*firsts[:EACH], *range(min(one.count, EACH))]))[:EACH]
+    return [one.alerts[n] for n in sorted(places)]
 
 
 def _incident(
@@ -119,7 +131,9 @@ def _incident(
         said += f" and {len(one.ids) - 100:,} more." if len(one.ids) > 100 else "."
     more = one.count - len(evidence)
     shown = (
-        f"The first {len(evidence)} of {one.count:,} alerts; {more:,} more are not shown. " if more else ""
+        f"{len(evidence)} of {one.count:,} alerts, the first of each kind and the first of all; {more:,} more are not shown. "
+        if more
+        else ""
     )
     shown += "Frames of the id around the alert, times and gaps in ms; bytes that differ from the id's frame before are bold."
     return element(

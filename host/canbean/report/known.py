@@ -9,7 +9,7 @@ import numpy as np
 from canbean.can.frames import LENGTHS, key_text
 from canbean.detect.fingerprint import FOREVER_US
 from canbean.detect.replay import unbucket
-from canbean.report.markup import Markup, element
+from canbean.report.markup import Markup, element, join
 from canbean.report.page import paragraph, table
 
 if TYPE_CHECKING:
@@ -25,9 +25,8 @@ def known(fingerprint: Fingerprint) -> Markup:
         "gaps, ms",
         "missing after, ms",
         "bytes",
-        "share of the bus",
-        "bits",
-        "range of bytes that move",
+        "of the bus",
+        "bits, and the range of each byte that moves",
     )
     rows = [_row(fingerprint, n) for n in range(len(fingerprint))]
     return element(
@@ -38,7 +37,7 @@ def known(fingerprint: Fingerprint) -> Markup:
             f"1 are bits that never changed in the clean log, {FREE} those that did. Bytes after the eighth are not watched.",
             quiet=True,
         ),
-        table(headings, rows, text=(0, 1, 3, 5), prose=(6,)),
+        table(headings, rows, text=(0, 1, 3, 5)),
         class_="known",
     )
 
@@ -57,8 +56,7 @@ def _row(fingerprint: Fingerprint, n: int) -> tuple[object, ...]:
         NONE if timeout >= FOREVER_US else _ms(timeout),
         " or ".join(map(str, lengths)),
         f"{100 * 2 ** (-column['rarity'] / 16):.2g} %",
-        bits(fingerprint, n, long),
-        ranges(fingerprint, n, long),
+        join(bits(fingerprint, n, long), element("code", ranges(fingerprint, n, long))),
     )
 
 
@@ -67,7 +65,9 @@ def _gaps(gap_edge: int, span_edge: int, late_edge: int) -> str:
     if not gap_edge and not span_edge:
         return NONE
     shortest = unbucket(gap_edge) if gap_edge else unbucket(span_edge) / 2
-    return f"{_ms(shortest)} to {_ms(unbucket(late_edge))}"
+    longest = unbucket(late_edge)
+    # An id that came once has no gap: only the length of the log is known.
+    return f"{_ms(shortest)} to {_ms(longest)}" if shortest < longest else NONE
 
 
 def _ms(us: float) -> str:
@@ -87,6 +87,7 @@ def bits(fingerprint: Fingerprint, n: int, length: int) -> Markup:
 
 
 def ranges(fingerprint: Fingerprint, n: int, length: int) -> str:
-    """The range of each of the first bytes that is not constant."""
+    """The range of each of the first bytes that is not constant, as wide as its bits."""
     low, high = fingerprint.low[n].tolist(), fingerprint.high[n].tolist()
-    return ", ".join(f"{k}: {low[k]:02X}..{high[k]:02X}" for k in range(length) if low[k] != high[k])
+    words = (f"{low[k]:02X}..{high[k]:02X}" if low[k] != high[k] else "" for k in range(length))
+    return " ".join(f"{word:^8}" for word in words).rstrip()

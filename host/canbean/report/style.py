@@ -103,7 +103,7 @@ meter::-moz-meter-bar{{background:var(--accent)}}
 .evidence th,.evidence td{{padding:0 12px 0 0;border:0}} .evidence th:last-child,.evidence td:last-child{{text-align:left;
  white-space:normal;padding-right:4px}} .evidence td b{{color:var(--ink)}}
 .evidence .about td{{background:var(--warn-paper);color:var(--warn)}} .evidence .cut td{{text-align:left;font-style:italic}}
-.known code{{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;color:var(--quiet)}}
+.known code{{display:block;white-space:pre;font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;color:var(--quiet)}}
 .known i{{font-style:normal;color:var(--ink);background:var(--band)}}
 footer{{margin-top:48px;color:var(--quiet);font-size:13px}}
 @page{{margin:14mm}}

@@ -33,7 +33,7 @@ SCRIPT = """
     for (let n = Math.ceil(start / unit[1] / step - 1e-9); (start + span) / unit[1] / step + 1e-9 >= n; n++) {
       const x = left + (n * step * unit[1] - start) / span * whole;
       draw('line', {x1: x, x2: x, y1: bottom, y2: bottom + 4, class: 'axis'});
-      const words = (n * step).toLocaleString('en', {maximumFractionDigits: 6});
+      const words = (n * step + 0).toLocaleString('en', {maximumFractionDigits: 6});
       draw('text', {x: x, y: bottom + 16, 'text-anchor': 'middle', class: 'tick'}, words);
     }
     const middle = {x: left + whole / 2, y: bottom + 34, 'text-anchor': 'middle', class: 'name'};
