@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from canbean.report.curve import LEFT, RIGHT, TALL, TOP, WIDTH, curve_section
+from canbean.report.curve import HIGH, LEFT, RIGHT, TALL, TOP, WIDTH, curve_section
 from canbean.report.page import page
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -52,7 +52,7 @@ def test_points_stand_where_they_were_measured():
     groups = [group for group in recalls.iter(f"{SVG}g") if group.get("class") == "dots"]
     assert [len(group) for group in groups] == [3, 3]
     heights = [float(circle.get("cy")) for circle in groups[0]]
-    assert heights == sorted(heights, reverse=True)
+    assert heights == pytest.approx([TOP + HIGH * (1 - recall) for recall in (0.5, 0.75, 1)], abs=0.01)
     diamonds = [
         path.get("d").count("M") for path in recalls.iter(f"{SVG}path") if path.get("class") == "read"
     ]

@@ -91,6 +91,8 @@ def test_lanes_show_silence_and_marks():
     assert picture.shape == (4, PLACES)
     assert pixels(base64.b64decode(fine)).shape == (4, 8 * PLACES)
     half = PLACES // 2
+    assert picture[0, :half].any()
+    assert picture[0, half:].any()
     assert picture[1, :half].any()
     assert not picture[1, half + 10 :].any()
     assert picture[3, half:].any()

@@ -67,7 +67,7 @@ def can_section(
         figures += [("attack events", f"{len(there):,}"), ("precision", share(score["precision"]))]
         upper = score["false_episodes_per_hour_upper95"]
         if upper is not None:
-            figures.append(("false episodes an hour, at most", number(upper)))
+            figures.append(("false episodes an hour, 95 % bound", number(upper)))
     parts: list[object] = [
         facts(figures),
         wide(timeline(frames, alerts, found, there)),
