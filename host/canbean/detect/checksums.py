@@ -30,6 +30,7 @@ from canbean.detect.evidence import (
     SAMPLE,
     SAMPLE_HOLDS,
     Checksum,
+    Form,
     copied,
     different,
     most,
@@ -73,6 +74,14 @@ class _Crc:
     constant: int | None
     holds: float
     log2_false: float
+
+    def form(self, cover: list[int]) -> Form | None:
+        """How it is computed; None where the constant goes with a counter."""
+        if self.constant is None:
+            return None
+        polynomial, reflected = ALGORITHMS[self.algorithm]
+        family = "reflected CRC" if reflected else "CRC"
+        return Form(family, cover[0], cover[-1], self.constant, polynomial, self.after)
 
     def words(self, over: str, length: int, id_bytes: tuple[int, ...]) -> str:
         """Its name and what its constant may come from."""
@@ -168,11 +177,11 @@ def _of_byte(
             whole = f"{words} of {over}, {_sum_origin(words, constant, id_bytes, data.shape[1])}"
             chance = place.chance(3)
             if chance <= -EVIDENCE_BITS:
-                return Checksum(8 * byte, 8, whole, holds, chance)
+                return Checksum(8 * byte, 8, whole, holds, chance, Form(words, cover[0], cover[-1], constant))
         found = _crc(data, sample, place, counters)
         if found is not None:
             words = found.words(over, len(cover), id_bytes)
-            return Checksum(8 * byte, 8, words, found.holds, found.log2_false)
+            return Checksum(8 * byte, 8, words, found.holds, found.log2_false, found.form(cover))
     return None
 
 

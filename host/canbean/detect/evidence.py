@@ -29,6 +29,26 @@ RANK_ENOUGH = 16
 
 
 @dataclass(frozen=True)
+class Form:
+    """How a checksum is computed, in a form that all simple families share.
+
+    Attributes:
+        family: `XOR`, `sum`, `negative sum`, `CRC` or `reflected CRC`.
+        first, last: the bytes it is of, itself left out.
+        constant: what is added: XOR for an XOR or a CRC, a summand for sums.
+        polynomial: of a CRC, without its top term.
+        after: zero bytes behind those covered, of a CRC.
+    """
+
+    family: str
+    first: int
+    last: int
+    constant: int
+    polynomial: int = 0
+    after: int = 0
+
+
+@dataclass(frozen=True)
 class Checksum:
     """A checksum.
 
@@ -37,6 +57,7 @@ class Checksum:
         words: which family, and what its constant may come from.
         holds: the share of frames in which it is right.
         log2_false: logarithm to base 2 of the chance to find this in noise.
+        form: how it is computed; None where the constant goes with a counter.
     """
 
     start: int
@@ -44,6 +65,7 @@ class Checksum:
     words: str
     holds: float
     log2_false: float
+    form: Form | None = None
 
     @property
     def positions(self) -> tuple[int, ...]:

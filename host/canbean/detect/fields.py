@@ -6,7 +6,7 @@ bit flips say so (`bitflips.py`, after READ), in the byte order in which carries
 Counters and checksums are claimed on overwhelming evidence only; their rules say how false they may be. With a database the names
 and borders are its own (`named.py`).
 
-Nothing here takes part in a score.
+Those that earn it become checks that take part in a score (`checks.py`).
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from numpy.typing import NDArray
+
+    from canbean.detect.evidence import Form
 
 ENOUGH = 8
 """Frames of an id below which its fields are said to be a guess."""
@@ -50,6 +52,7 @@ class Field:
         pauses: of a counter the share of frames in which it stays.
         log2_false: logarithm to base 2 of the bound of the chance that noise is taken for it.
         rule: a checksum's family and constant, in words.
+        form: how a checksum is computed, where its form is simple.
         page: value of the multiplexer that it is there with, or None.
         name, unit, scale, offset: of a database; the physical value is `raw * scale + offset`.
     """
@@ -67,6 +70,7 @@ class Field:
     pauses: float = 0.0
     log2_false: float | None = None
     rule: str = ""
+    form: Form | None = None
     page: int | None = None
     name: str = ""
     unit: str = ""
@@ -82,7 +86,9 @@ class Field:
 
     def describe(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        return {**asdict(self), "values": list(self.values)}
+        plain = {**asdict(self), "values": list(self.values)}
+        del plain["form"]  # the rule says it in words
+        return plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,7 +251,7 @@ class _Cut:
                 known.append(
                     Field(
                         check.start, check.length, LITTLE, CHECKSUM, high=(1 << check.length) - 1,
-                        holds=check.holds, log2_false=check.log2_false, rule=check.words,
+                        holds=check.holds, log2_false=check.log2_false, rule=check.words, form=check.form,
                     )
                 )  # fmt: skip
             taken.update(position for field in known for position in field.positions)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from canbean.detect.evidence import EVIDENCE_BITS, HOLDS, SAMPLE_HOLDS, Checksum, copied, most, rank_of
+from canbean.detect.evidence import EVIDENCE_BITS, HOLDS, SAMPLE_HOLDS, Checksum, Form, copied, most, rank_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,8 @@ def nibble_checksum(
             holds = float(np.mean(left == constant))
             if holds >= HOLDS:
                 said = f"{words} of the other nibbles, {_nibble_origin(words, constant, id_bytes)}"
-                return Checksum(4 * place, 4, said, holds, float(chance))
+                form = Form(words, 0, data.shape[1] - 1, constant)
+                return Checksum(4 * place, 4, said, holds, float(chance), form)
     return None
 
 
