@@ -1,0 +1,148 @@
+# Checks of payloads: counters, checksums, steps, ranges and frozen values of an id; surprise in sixteenths of a bit.
+# The plain twin of the host's detect/check_judge.py; the layout is in its detect/checks.py.
+import struct
+from array import array
+
+from .bucket import bucket
+from .payload import CRC, checksum, crc_table, value
+
+CAP = 1024
+BREACHES = 32767
+RUN = 32767
+COUNTER = 0
+CHECKSUM = 1
+STEP = 2
+RANGE = 3
+
+
+class Checks:
+    # `n`: ids of the fingerprint; its row of an id is the slot here.
+    def __init__(self, model, n):
+        ids, count = struct.unpack("<HH", model.part("CHKS", 0, 4))
+        if ids > 255 or model.size("CHKS") != 4 + 4 * ids + 8 * count:
+            raise ValueError("section CHKS does not hold what it says")
+        self.ids = ids
+        self.entry = bytearray(n + 1)  # number of the id's row here and 1, 0 for ids without checks
+        self.code = bytearray(ids)
+        self.first = array("H", bytes(2 * ids + 2))
+        heads = model.part("CHKS", 4, 4 * ids)
+        for i in range(ids):
+            slot, self.code[i], own = struct.unpack("<HBB", heads[4 * i : 4 * i + 4])
+            if slot >= n:
+                raise ValueError("section CHKS has an id that is not there")
+            self.entry[slot] = i + 1
+            self.first[i + 1] = self.first[i] + own
+        if self.first[ids] != count:
+            raise ValueError("section CHKS does not hold what it says")
+        self.table = model.part("CHKS", 4 + 4 * ids, 8 * count)
+        self.crcs = {}
+        for at in range(0, 8 * count, 8):
+            key = (self.table[at + 4] & 15) << 8 | self.table[at + 6]
+            if self.table[at] == CHECKSUM and key >= CRC << 8 and key not in self.crcs:
+                self.crcs[key] = crc_table(key & 255, key >> 8 > CRC)
+        self.last = bytearray(8 * ids)  # payloads
+        self.known = bytearray(ids)
+        self.breaches = array("H", bytes(2 * ids))
+        self.run = array("H", bytes(2 * count))
+        self.worst = array("i", bytes(36))  # check, expected, seen; of counter, checksum, payload
+        self.reset()
+
+    def reset(self):
+        self.counter = self.checksum = self.payload = 0
+        for i in range(self.ids):
+            self.breaches[i] = 0
+        self.forget()
+
+    def forget(self):
+        # The bus has slept: nothing is known of the payloads before.
+        for i in range(self.ids):
+            self.known[i] = 0
+        for i in range(len(self.run)):
+            self.run[i] = 0
+
+    def frame(self, slot, code, data):
+        # Checks a payload; returns the sum of counter, checksum and payload.
+        self.counter = self.checksum = self.payload = 0
+        i = self.entry[slot] - 1
+        if i < 0 or self.code[i] != code:
+            return 0
+        table = self.table
+        known = self.known[i]
+        fresh = False
+        for check in range(self.first[i], self.first[i + 1]):
+            at = check << 3
+            kind = table[at]
+            want = 0
+            got = value(table, at, data, 0)
+            if kind == CHECKSUM:
+                want = checksum(table, at, data, self.crcs)
+                if got != want:
+                    self.checksum = self.worse(1, self.checksum, check, want, got, table[at + 1] << 2)
+                continue
+            edge = table[at + 4] | table[at + 5] << 8
+            if kind == RANGE:
+                span = table[at + 6] | table[at + 7] << 8
+                if (got - edge & (1 << (table[at + 3] & 31)) - 1) > span:
+                    fresh = True
+                    self.payload = self.worse(2, self.payload, check, 0, got, table[at + 1] << 2)
+                continue
+            if not known:
+                continue
+            before = value(table, at, self.last, i << 3)
+            if kind == COUNTER:
+                low = table[at + 5]
+                want = low + (before - low + table[at + 4]) % (table[at + 6] - low + 1)
+                if got != want and not (table[at + 7] & 1 and got == before):
+                    self.counter = self.worse(
+                        0, self.counter, check, want, got, self.miscounted(at, got - want)
+                    )
+                continue
+            slope = table[at + 6]
+            if kind == STEP:
+                half = 1 << (table[at + 3] & 31) - 1
+                got = abs((got - before + half & half + half - 1) - half)
+                new = True
+            else:
+                edge &= 255
+                slope = table[at + 5]
+                run = self.run[check] = min(self.run[check] + 1, RUN) if got == before else 0
+                # 0, or another value at which clean traffic holds still
+                got = 0 if got == 0 or got == table[at + 6] | table[at + 7] << 8 else run
+                new = got == edge + 1
+            if got > edge:
+                fresh = fresh or new
+                bits = (table[at + 1] << 2) + ((bucket(got) - bucket(edge)) * slope >> 6)
+                self.payload = self.worse(2, self.payload, check, 0, got, bits)
+        self.known[i] = 1
+        for k in range(8):
+            self.last[(i << 3) + k] = data[k]
+        seen = self.breaches[i]
+        if self.payload:
+            self.payload = max(self.payload - (bucket(2 * seen + 1) >> 2), 0)
+        if fresh and seen < BREACHES:
+            self.breaches[i] = seen + 1
+        self.counter = min(self.counter, CAP)
+        self.checksum = min(self.checksum, CAP)
+        self.payload = min(self.payload, CAP)
+        return self.counter + self.checksum + self.payload
+
+    def miscounted(self, at, by):
+        # What a wrong count is worth: less where a few frames may be lost.
+        table = self.table
+        size = table[at + 6] - table[at + 5] + 1
+        by %= size
+        step = table[at + 4]
+        if by == step % size or by == 2 * step % size or by == 3 * step % size:
+            return table[at + 7] >> 1 << 4
+        return table[at + 1] << 2
+
+    def worse(self, part, most, check, want, got, bits):
+        # What a part is worth with one more breach; the worst is kept for words.
+        if bits <= most:
+            return most
+        worst = self.worst
+        part *= 3
+        worst[part] = check
+        worst[part + 1] = want
+        worst[part + 2] = got
+        return bits
