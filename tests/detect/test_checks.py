@@ -9,7 +9,15 @@ from canbean.can import logs, simulate
 from canbean.can.frames import ERR, RTR, Frames
 from canbean.can.vehicle import MESSAGES
 from canbean.detect.check_judge import joined, judge
-from canbean.detect.check_learn import BLOCK, BLOCKS, candidates, choose, learn_checks, learn_twice, sampled
+from canbean.detect.check_learn import (
+    BLOCK,
+    BLOCKS,
+    candidates,
+    choose,
+    learn_checks,
+    learn_held_back,
+    sampled,
+)
 from canbean.detect.check_worth import Known
 from canbean.detect.checks import (
     CHECKSUM,
@@ -23,6 +31,7 @@ from canbean.detect.checks import (
     IdChecks,
     bytes_of,
 )
+from canbean.detect.crcs import ALGORITHMS, remainder
 from canbean.detect.fingerprint import rows_of
 from canbean.errors import ModelError
 from check_cases import IDS, random_checks
@@ -324,7 +333,7 @@ def test_a_frozen_signal_is_found(learned):
 def test_the_section_keeps_within_its_bytes_and_keeps_the_best(drive, learned):
     keys, row = np.unique(drive.key, return_inverse=True)
     later = np.arange(len(drive)) >= 0.6 * len(drive)
-    found = candidates(drive, row, later, keys, np.zeros(len(drive), np.int64))
+    found, _ = candidates(drive, row, later, keys, np.zeros(len(drive), np.int64))
     for most in (0, 4, 15, 16, 100, 200, 401, 10_000):
         kept = choose(found, most)
         size = bytes_of(len({one.row for one in kept}), len(kept))
@@ -343,7 +352,8 @@ def test_learning_is_the_same_each_time_and_for_another_clock(drive, learned):
 def test_the_earlier_edges_are_within_the_later_ones(drive):
     keys, row = np.unique(drive.key, return_inverse=True)
     later = np.arange(len(drive)) >= 0.5 * len(drive)
-    both = learn_twice(drive, row, later, keys, 10_000)
+    said = learn_held_back(drive, row, later, keys, 10_000)
+    both = said.checks, said.early
     assert [one.slot for one in both[0].ids] == [one.slot for one in both[1].ids]
     zero = np.zeros(len(drive), np.int64)
     bits, early = (judge(checks, drive, row, zero).bits for checks in both)
@@ -417,12 +427,28 @@ def test_a_sample_is_blocks_of_each_id():
     assert counts[3] == 60
 
 
+def test_a_checksum_whose_constant_goes_with_a_counter_is_left_out_and_counted():
+    # As AUTOSAR's profile 2 has it: a data id for each value of the counter.
+    rng = np.random.default_rng(4)
+    data = rng.integers(0, 256, (4000, 8)).astype(np.uint8)
+    count = np.arange(4000) % 16
+    data[:, 1] = count
+    ids = rng.integers(0, 256, 16).astype(np.uint8)[count]
+    algorithm = ALGORITHMS.index((0x2F, False))
+    data[:, 0] = remainder(algorithm, np.concatenate([data[:, 1:], ids[:, None]], axis=1))
+    frames = frames_of(data)
+    row = np.zeros(4000, np.int64)
+    said = learn_held_back(frames, row, np.arange(4000) >= 2400, np.unique(frames.key), 1000)
+    assert said.left_out == 1
+    assert [check.kind for check in said.checks] == [COUNTER]
+
+
 def test_an_id_without_earlier_frames_is_left_out():
     data = counted(*(np.arange(4000) % 15))
     frames = Frames.concat([frames_of(data[:2000], 0x100), frames_of(data[2000:], 0x101)])
     keys, row = np.unique(frames.key, return_inverse=True)
     later = np.arange(4000) >= 2000
-    assert candidates(frames, row, later, keys, np.zeros(4000, np.int64)) == []
+    assert candidates(frames, row, later, keys, np.zeros(4000, np.int64)) == ([], 0)
 
 
 # Recordings

@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from canbean.can.frames import Frames
-    from canbean.detect.fields import IdFields
+    from canbean.detect.evidence import Form
+    from canbean.detect.fields import Field, IdFields
 
 BLOCKS, BLOCK = 6, 1024
 """Of an id with more frames fields are found in so many blocks of so many frames."""
@@ -93,6 +94,22 @@ class Candidate:
         return replace(self, check=replace(self.check, worth=worth), early=replace(self.early, worth=worth))
 
 
+@dataclass(frozen=True)
+class LearnedChecks:
+    """Checks and how they came about.
+
+    Attributes:
+        checks: as they are stored.
+        early: the same with the edges of the earlier part alone: by them the part held back is judged as frames not
+            learned from, for a threshold.
+        left_out: checksums that were found but have no form that a check can tell.
+    """
+
+    checks: Checks
+    early: Checks
+    left_out: int
+
+
 def learn_checks(
     frames: Frames,
     row: NDArray[np.int64],
@@ -112,10 +129,10 @@ def learn_checks(
         most_bytes: what the section may take.
         epoch: int64 (m,), how often the bus had woken up; nothing is compared over that. None: it never slept.
     """
-    return learn_twice(frames, row, later, keys, most_bytes, epoch=epoch)[0]
+    return learn_held_back(frames, row, later, keys, most_bytes, epoch=epoch).checks
 
 
-def learn_twice(
+def learn_held_back(
     frames: Frames,
     row: NDArray[np.int64],
     later: NDArray[np.bool_],
@@ -123,14 +140,12 @@ def learn_twice(
     most_bytes: int,
     *,
     epoch: NDArray[np.int64] | None = None,
-) -> tuple[Checks, Checks]:
-    """The checks as `learn_checks`, and the same with the edges of the earlier part alone.
-
-    By the latter the part held back is judged as frames not learned from, for a threshold.
-    """
+) -> LearnedChecks:
+    """As `learn_checks`, with what the earlier part alone would have given, and what was left out."""
     epoch = np.zeros(len(frames), np.int64) if epoch is None else epoch
-    kept = choose(candidates(frames, row, later, keys, epoch), most_bytes)
-    return _table(kept, early=False), _table(kept, early=True)
+    found, left_out = candidates(frames, row, later, keys, epoch)
+    kept = choose(found, most_bytes)
+    return LearnedChecks(_table(kept, early=False), _table(kept, early=True), left_out)
 
 
 def candidates(
@@ -139,8 +154,8 @@ def candidates(
     later: NDArray[np.bool_],
     keys: NDArray[np.uint32],
     epoch: NDArray[np.int64],
-) -> list[Candidate]:
-    """Every check that clean traffic bears out, by id and place."""
+) -> tuple[list[Candidate], int]:
+    """Every check that clean traffic bears out, by id and place, and how many checksums no check can tell."""
     told = learn_fields(frames[sampled(row, ~later)])
     order = np.argsort(row.astype(np.min_scalar_type(len(keys))), kind="stable")
     members = np.split(order, np.cumsum(np.bincount(row, minlength=len(keys)))[:-1])
@@ -161,7 +176,9 @@ def candidates(
             kept_for[check.kind] += len(own) if weighed[0].worth == UNBROKEN else 0
     # That counters count on and checksums are right are habits of the whole bus, so the whole bus is the evidence.
     habit = {kind: worth_of(count + 1) for kind, count in kept_for.items()}
-    return [one.weighing(habit[one.check.kind]) if one.check.worth == UNBROKEN else one for one in found]
+    sums = [field for one in told for field in one.fields if field.kind == CHECKSUM_FIELD]
+    found = [one.weighing(habit[one.check.kind]) if one.check.worth == UNBROKEN else one for one in found]
+    return found, sum(_form(field) is None for field in sums)
 
 
 def sampled(row: NDArray[np.int64], wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -221,8 +238,7 @@ def _of_fields(one: IdFields, known: Known) -> Iterator[Check]:
             check = Check(COUNTER, 0, start, length, False, rule)
             if len(counters) == 1 or (_moves(one) and not len(breaches(check, known.data, known.linked).at)):
                 yield check
-        elif field.kind == CHECKSUM_FIELD and field.form is not None and field.form.last < SEEN_BYTES:
-            form = field.form
+        elif (form := _form(field)) is not None:
             rule = (
                 FAMILIES.index(form.family) | form.after << 4,
                 form.first | form.last << 4,
@@ -233,6 +249,13 @@ def _of_fields(one: IdFields, known: Known) -> Iterator[Check]:
         elif field.kind == PHYSICAL and length <= WIDEST:
             for kind in (STEP, RANGE, FROZEN):
                 yield Check(kind, 0, start, length, big, (0, 0, 0, 0))
+
+
+def _form(field: Field) -> Form | None:
+    """How a checksum is computed, where a check can tell."""
+    form = field.form
+    whole = form is not None and form.last < SEEN_BYTES and field.start < 8 * SEEN_BYTES
+    return form if whole else None
 
 
 def _moves(one: IdFields) -> bool:
