@@ -188,6 +188,16 @@ def test_the_section_is_what_it_was():
     assert Checks.from_bytes(Checks(()).to_bytes(), 1) == Checks(())
 
 
+def test_ids_out_of_order_or_unknown_are_refused():
+    own = [IdChecks(slot, 8, (COUNT,)) for slot in (2, 5)]
+    assert len(Checks.from_bytes(Checks(tuple(own)).to_bytes(), 6)) == 2
+    for ids, n in ((own[::-1], 6), ([own[0], own[0]], 6), (own, 5), ([IdChecks(2, 16, (COUNT,))], 6)):
+        with pytest.raises(ModelError, match=r"checks: (the ids are not in ascending order|16 is no DLC)"):
+            Checks.from_bytes(Checks(tuple(ids)).to_bytes(), n)
+    with pytest.raises(ModelError, match="do not share out"):
+        Checks.from_bytes(Checks((IdChecks(2, 8, ()),)).to_bytes(), 6)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32))
 def test_sections_come_back(seed):
@@ -363,6 +373,8 @@ def test_the_earlier_edges_are_within_the_later_ones(drive):
     for now, before in zip(*both, strict=True):
         assert (now.kind, now.worth, now.start) == (before.kind, before.worth, before.start)
         assert now.edge >= before.edge or now.kind == RANGE
+    for kind in (STEP, RANGE, FROZEN):
+        assert any(now != before for now, before in zip(*both, strict=True) if now.kind == kind)
 
 
 def test_a_counter_that_loses_frames_promises_little_of_a_skip():
