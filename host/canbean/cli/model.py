@@ -12,6 +12,9 @@ from canbean.cli.logs import AsJson
 from canbean.cli.output import json_line, note, results, table
 from canbean.cli.pack import pack
 from canbean.cli.sign import ModelPath
+from canbean.cli.tune import show_history, show_rules, tune
+from canbean.detect import rules
+from canbean.detect.tune import history
 from canbean.errors import ModelError
 from canbean.files import read_bytes
 from canbean.tiny import cbm
@@ -22,6 +25,7 @@ app.command()(sign.sign)
 app.command()(sign.verify)
 app.command("key")(sign.key)
 app.command()(export)
+app.command()(tune)
 
 
 @app.command()
@@ -40,6 +44,7 @@ def show(
         return
     sizes = {tag: len(content) for tag, content in found.sections.items()}
     digest = cbm.digest(blob)
+    ruled, tuned = [str(rule) for rule in rules.read(found, str(model))], history(found, str(model))
     if as_json:
         said = {
             "model": str(model),
@@ -47,6 +52,7 @@ def show(
             "digest": digest,
             "signed": found.signed,
             "sections": sizes,
+            "rules": ruled,
             "meta": found.meta,
         }
         json_line(said)
@@ -55,7 +61,10 @@ def show(
     results.print(f"digest {digest}")
     results.print("signed; 'model verify --key' checks with which key" if found.signed else "not signed")
     for key, value in found.meta.items():
-        results.print(f"{key}: {value}", markup=False)
+        if key != "tuned":
+            results.print(f"{key}: {value}", markup=False)
+    show_rules(ruled)
+    show_history(tuned)
 
 
 def _show_quantization(found: cbm.Model, name: str, *, as_json: bool) -> None:

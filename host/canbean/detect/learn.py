@@ -84,7 +84,7 @@ def learn(logs: Sequence[Frames], *, per_hour: float = 1.0) -> Learned:
     step_us = max(clock_step_us(log.t_us) for log in logs)
     tables, news, untimed = _tables(frames, later, sleep_us, STEPS_A_PERIOD * step_us)
     threshold = _threshold(tables, frames[later], news[later], hours, per_hour)
-    fingerprint = _alarm_at(tables, threshold)
+    fingerprint = alarm_at(tables, threshold)
     raised = len(replay(fingerprint, frames[later]).alerts)
     shown = garwood95(raised, hours)
     calibration = {
@@ -287,7 +287,7 @@ def _threshold(
     return int(np.clip(np.ceil(max(return_level(peaks, hours, per_hour) + 1, nominal)), 1, SCORE_CAP))
 
 
-def _alarm_at(fingerprint: Fingerprint, threshold: int) -> Fingerprint:
+def alarm_at(fingerprint: Fingerprint, threshold: int) -> Fingerprint:
     """The fingerprint with this threshold, and for each id whose silence means something how long reaches it."""
     column = fingerprint.column
     short = np.maximum(threshold - column("rarity") - column("late_base"), 0)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from canbean.can.frames import LENGTHS, Frames
+from canbean.detect import rules
 from canbean.detect.fingerprint import FOREVER_US, SECTION, Fingerprint, surprise
 from canbean.errors import ModelError
 from canbean.tiny import cbm, golden
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from canbean.detect.learn import Learned
 
@@ -32,8 +33,13 @@ def pack(learned: Learned, meta: Mapping[str, Any]) -> cbm.Model:
     return cbm.Model(sections)
 
 
-def unpack(model: cbm.Model, name: str) -> Fingerprint:
+def unpack(model: cbm.Model, name: str, also: Collection[str] = ()) -> Fingerprint:
     """The fingerprint of a gateway's model.
+
+    Args:
+        model: the model.
+        name: what error messages call it.
+        also: further sections that the caller takes care of.
 
     Raises:
         ModelError: it is a model of another application, or its fingerprint is damaged.
@@ -43,7 +49,7 @@ def unpack(model: cbm.Model, name: str) -> Fingerprint:
         raise ModelError(
             f"{name}: is a model for {app!r}, not for the CAN gateway; learn one with 'can learn'"
         )
-    model.refuse_unknown({SECTION}, name)
+    model.refuse_unknown({SECTION, *also}, name)
     try:
         return Fingerprint.from_bytes(model.sections[SECTION])
     except ModelError as error:
@@ -89,9 +95,10 @@ def check(model: cbm.Model, name: str) -> int:
         How many there are.
 
     Raises:
-        ModelError: as `unpack`; or there are none, or one is damaged or answered differently.
+        ModelError: as `unpack`; or there are none, or one is damaged or answered differently; or its rules are damaged.
     """
-    fingerprint = unpack(model, name)
+    fingerprint = unpack(model, name, {rules.SECTION})
+    rules.read(model, name)
     if "GOLD" not in model.sections:
         raise ModelError(f"{name}: has no GOLD section, and a board takes none without: learn it again")
     vectors = golden.unpack(model.sections["GOLD"], name)
