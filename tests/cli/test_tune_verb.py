@@ -31,6 +31,7 @@ def tuned(folder, model, *words, output="new.cbm"):
     said = json.loads(done.out)
     blob = (folder / output).read_bytes()
     assert said["model"] == str(folder / output)
+    assert said["data"] == "simulated"
     assert (said["bytes"], said["digest"]) == (len(blob), cbm.digest(blob))
     found = cbm.unpack(blob, "new")
     assert gateway.check(found, "new") == 8
@@ -167,6 +168,10 @@ def test_what_a_person_might_not_expect_is_said(folder):
     assert said["before"]["ids_watched_for_silence"] - said["after"]["ids_watched_for_silence"] == 1
     assert "the silence of 1 ids is no longer watched" in err
     assert "an unknown id alone raises no alert" in err
+    _, err = tuned(folder, "car.cbm", "--deny", "000-07F", "--deny", "0A5", "--allow", "100-1FF")
+    assert "the clean traffic has 0A5, now denied" in err
+    _, err = tuned(folder, "new.cbm", "--deny", "0A5#00", "--deny", "100-1FF")
+    assert re.search(r"has 110, 120, 130, 145 and \d+ more, now denied", err)
     for turn in range(verb.HISTORY + 1):
         _, err = tuned(folder, "car.cbm", "--allow", f"{turn:03X}", output="car.cbm")
     assert "the oldest was dropped" in err

@@ -11,8 +11,9 @@ from canbean.cli.export import export
 from canbean.cli.logs import AsJson
 from canbean.cli.output import json_line, note, results, table
 from canbean.cli.pack import pack
+from canbean.cli.rules import show_rules
 from canbean.cli.sign import ModelPath
-from canbean.cli.tune import show_history, show_rules, tune
+from canbean.cli.tune import show_history, tune
 from canbean.detect import rules
 from canbean.detect.tune import history
 from canbean.errors import ModelError

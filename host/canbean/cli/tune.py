@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from canbean.can.frames import key_text
 from canbean.cli.can import per_hour_of
 from canbean.cli.logs import AsJson
 from canbean.cli.output import json_line, note, results, table
-from canbean.cli.sign import MaybeKeyPath, ModelPath
+from canbean.cli.rules import Allow, Deny, show_rules
+from canbean.cli.sign import ModelPath
 from canbean.detect import budget
 from canbean.detect.fingerprint import SCORE_CAP
-from canbean.detect.rules import Rules
+from canbean.detect.rules import DENY, Rules
 from canbean.detect.tune import HISTORY, Settings, tuned
 from canbean.errors import UsageError
 from canbean.files import read_bytes, writable, write_bytes
@@ -22,19 +24,6 @@ from canbean.tiny import cbm, keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-Allow = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--allow",
-        metavar="RULE",
-        help="Frames that never raise an alert: 2C5, 2C5/7F0, 700-7FF, 18FEF100, 2C5#00..FF, *#00..FF.",
-    ),
-]
-Deny = Annotated[
-    list[str] | None,
-    typer.Option("--deny", metavar="RULE", help="Frames that always raise one. The most exact rule decides."),
-]
 
 
 def tune(
@@ -66,12 +55,19 @@ def tune(
     list_: Annotated[
         bool, typer.Option("--list", help="Show what is set and the budget curve, and change nothing.")
     ] = False,
-    key: MaybeKeyPath = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            "--key",
+            metavar="K",
+            help="A key file: the new model is signed, a signed M.cbm must be so with it.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Move along the budget curve, allow and deny ids and payload patterns: a new model without learning again.
 
-    With --key the new model is signed, and a model that is signed must be so with this key. Without, the new one is unsigned.
+    What was learned stays as it is. An id that is allowed as a whole is not reported missing either. Without --key the new model is unsigned.
     """
     moves = (budget_ is not None, threshold is not None, more_recall, more_precision)
     if sum(moves) > 1:
@@ -116,6 +112,7 @@ def tune(
     after = Settings.of(made, str(output))
     told = {
         "model": str(output),
+        "data": made.read_meta(name).get("data"),
         "bytes": len(new),
         "digest": cbm.digest(new),
         "parent": cbm.digest(blob),
@@ -192,12 +189,6 @@ def _show(name: str, known: Settings, *, as_json: bool) -> None:
     show_history(known.history)
 
 
-def show_rules(rules: list[str]) -> None:
-    """A line a rule, in the order in which they are asked."""
-    for rule in rules:
-        results.print(f"rule {rule}", markup=False)
-
-
 def show_history(history: list[dict[str, Any]]) -> None:
     """A line for each time that the model was tuned."""
     for entry in history:
@@ -218,6 +209,10 @@ def _warn(before: Settings, after: Settings, told: Mapping[str, Any], *, was_sig
         note(
             "warning: at this threshold an unknown id alone raises no alert; deny ids that must not be there"
         )
+    denied = [key_text(key) for key in sorted(_denied(after) - _denied(before))]
+    if denied:
+        named = ", ".join(denied[:4]) + f" and {len(denied) - 4} more" * (len(denied) > 4)
+        note(f"warning: the clean traffic has {named}, now denied: each frame raises an alert")
     lost = old["ids_watched_for_silence"] - new["ids_watched_for_silence"]
     if lost > 0:
         note(
@@ -225,6 +220,11 @@ def _warn(before: Settings, after: Settings, told: Mapping[str, Any], *, was_sig
         )
     if len(before.history) == HISTORY and after.history != before.history:
         note(f"the history keeps the last {HISTORY} changes: the oldest was dropped")
+
+
+def _denied(known: Settings) -> set[int]:
+    """Ids of the clean traffic that are denied as a whole."""
+    return {key for key in known.fingerprint.keys.tolist() if known.rules.of_id(key) == DENY}
 
 
 def _cell(value: Any) -> str:

@@ -188,12 +188,14 @@ class Rules:
             rules.append(Rule(action, key, mask, bytes(value), bytes(care)).check())
         return cls(tuple(rules))
 
+    def of_id(self, key: int) -> int:
+        """What is said of an id (`id | ext << 29`) as a whole: 0 nothing, `ALLOW` or `DENY`."""
+        matching = (rule.action for rule in self if rule.whole and not (key ^ rule.key) & rule.mask)
+        return next(matching, 0)
+
     def allows_id(self, key: int) -> bool:
-        """Whether an id (`id | ext << 29`) is allowed as a whole: then it is not reported missing."""
-        for rule in self:
-            if rule.whole and not (key ^ rule.key) & rule.mask:
-                return rule.action == ALLOW
-        return False
+        """Whether an id is allowed as a whole: then it is not reported missing."""
+        return self.of_id(key) == ALLOW
 
     def deciding(self, frames: Frames) -> NDArray[np.int8]:
         """int8 (m,): number of the rule that decides about each frame, -1 where none does.
