@@ -65,6 +65,9 @@ def test_without_a_curve_halving_the_budget_costs_a_bit(folder):
     assert "not verified" in err
     up, _ = tuned(folder, "car.cbm", "--more-precision")
     assert up["after"] == said["after"]
+    assert "far faster" not in err
+    assert "far faster" in tuned(folder, "car.cbm", "--more-recall")[1]
+    tuned(folder, "car.cbm", "--budget", "0.5")
     back, _ = tuned(folder, "new.cbm", "--budget", "1", output="back.cbm")
     assert back["after"] == said["before"]
 

@@ -205,6 +205,9 @@ def _warn(before: Settings, after: Settings, told: Mapping[str, Any], *, was_sig
         note(
             "this model has no measured budget curve: false alerts an hour are extrapolated (a bit halves them), not verified"
         )
+        # On 78 s of a recorded car learned for 75 s, 3.3 bits less gave 5 alerts: 230 an hour and not 10.
+        if new["threshold_bits"] < old["threshold_bits"]:
+            note("warning: below the threshold that was learned they can grow far faster than that")
     if old["unknown_ids_alert"] and not new["unknown_ids_alert"]:
         note(
             "warning: at this threshold an unknown id alone raises no alert; deny ids that must not be there"
