@@ -48,6 +48,7 @@ def test_a_text_means_what_it_says(text, draw):
 
 
 @given(st.lists(written(), max_size=6), st.lists(written(), max_size=6))
+@example([], ["000#00x00.00"])
 def test_text_and_bytes_come_back(allow, deny):
     rules = Rules.parse(allow).joined(Rules.parse(deny=deny))
     again = [[str(rule).split()[1] for rule in rules if rule.action == action] for action in (ALLOW, DENY)]
@@ -91,7 +92,7 @@ def test_any_text_is_a_rule_or_refused_in_one_line(text):
         ("2C5#123", "two for a byte"),
         ("2C5#" + "00" * 9, "at most 8 bytes"),
         ("2C5#0G", "hexadecimal digits"),
-        ("2C5#11.22.33", "without dots"),
+        ("2C5#11.22.33", "leave it out between bytes, or write x"),
     ],
 )
 def test_what_is_refused_says_what_to_write(text, says):

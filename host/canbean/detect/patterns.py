@@ -71,7 +71,8 @@ def pattern_text(key: int, mask: int, value: bytes, care: bytes) -> str:
     if not any(care):
         return text
     used = max(k for k in range(PAYLOAD) if care[k]) + 1
-    return text + "#" + "".join(_byte(v, c) for v, c in zip(value[:used], care, strict=False))
+    digits = "".join(_byte(v, c) for v, c in zip(value[:used], care, strict=False))
+    return text + "#" + (digits.replace(".", "x") if _DOTTED.fullmatch(digits) else digits)
 
 
 def _byte(value: int, care: int) -> str:
@@ -136,7 +137,9 @@ def _range(first: str, last: str) -> Iterator[tuple[int, int]]:
 def _payload(digits: str) -> tuple[bytes, bytes]:
     """Value and mask of eight bytes, from the part of a rule after `#`."""
     if _DOTTED.fullmatch(digits):
-        raise UsageError("a dot stands for any digit here: write the bytes without dots between them")
+        raise UsageError(
+            "a dot stands for any digit here: leave it out between bytes, or write x for any digit"
+        )
     if not _DIGITS.fullmatch(digits):
         raise UsageError("a payload is written in hexadecimal digits, with . x or ? for any, such as 00..FF")
     if len(digits) % 2 or len(digits) > 2 * PAYLOAD:
