@@ -171,17 +171,21 @@ class Mixture:
             raise QuantizeError(f"an input is outside +-{INT16}")
         result = np.empty((len(x), 1), np.int64)
         for at in range(0, len(x), _CHUNK):
-            part = x[at : at + _CHUNK]
-            bits = np.empty((len(part), len(self.mean)), np.int64)
-            for k, (mean, multiplier, shift) in enumerate(
-                zip(self.mean, self.multiplier, self.shift, strict=True)
-            ):
-                bits[:, k] = self.constant[k] + ((deviation(part - mean, multiplier, shift) + 128) >> 8)
+            bits = self.each(x[at : at + _CHUNK])
             least = bits.min(axis=1)
             total = exp2_q15(bits - least[:, None]).sum(axis=1)
             answer = (least + (15 << 12) - log2_q12(total) + 128) >> 8
             result[at : at + _CHUNK, 0] = np.minimum(answer, MOST)
         return result
+
+    def each(self, x: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The bits (n, components) of each component alone, in 1/4096, of features (n, d) within +-32767."""
+        bits = np.empty((len(x), len(self.mean)), np.int64)
+        for k, (mean, multiplier, shift) in enumerate(
+            zip(self.mean, self.multiplier, self.shift, strict=True)
+        ):
+            bits[:, k] = self.constant[k] + ((deviation(x - mean, multiplier, shift) + 128) >> 8)
+        return bits
 
     def predict(self, features: ArrayLike) -> NDArray[np.int64]:
         """`-log2 p` (n,) in 1/16 bit; see `run`."""

@@ -51,6 +51,10 @@ class Reader:
             raise ModelError(f"{self.where}: its padding is not zero")
         return values
 
+    def rest(self) -> bytes:
+        """All that is left."""
+        return self._take(len(self._content) - self._at)
+
     def end(self) -> None:
         """Insist that the section ends here.
 
