@@ -10,7 +10,7 @@ from canbean.detect.detectors.mixture import WINDOW_MOST_US, Windows
 from canbean.detect.detectors.sequence import WORTH_MOST, Sequence
 from canbean.detect.fingerprint import epochs, rows_of
 from canbean.detect.level import Level
-from canbean.detect.windows import Gate, Traffic
+from canbean.detect.windows import Clean, Gate, Traffic
 from kind_cases import random_mixture
 from parity_cases import watched
 
@@ -53,7 +53,9 @@ def run(section, keys, sleep_us, rows):
 
 
 def random_level(rng) -> Level:
-    return Level(int(rng.choice([0, 0, rng.integers(0, 600)])), int(rng.integers(0, 200)), int(rng.integers(1, 65)))
+    return Level(
+        int(rng.choice([0, 0, rng.integers(0, 600)])), int(rng.integers(0, 200)), int(rng.integers(1, 65))
+    )
 
 
 def random_gate(rng) -> Gate:
@@ -100,6 +102,13 @@ def random_traffic(rng, m: int = 400):
 
 def traffic_of(table, keys, sleep_us) -> Traffic:
     return Traffic(table, rows_of(keys, table.key), epochs(table.t_us, sleep_us), keys)
+
+
+def clean_of(table) -> Clean:
+    """One log as `learn` gets it, the last two fifths of its time held back."""
+    keys, since = np.unique(table.key), table.t_us - table.t_us[0]
+    later = since >= 0.6 * since[-1]
+    return Clean(traffic_of(table, keys, 1_000_000), later, 0.4 * float(since[-1]) / 3.6e9)
 
 
 def board_rows(traffic) -> list:

@@ -46,7 +46,7 @@ class Detector:
     def begin(self, s, us):
         self.start_s = self.last_s = s
         self.start_us = self.last_us = us
-        self.frames = self.ids = self.flips = self.silence = self.changes = 0
+        self.frames = self.known = self.ids = self.flips = self.silence = self.changes = 0
         for i in range(self.n):
             self.counts[i] = 0
 
@@ -62,6 +62,7 @@ class Detector:
         self.last_us = us
         self.frames += 1
         if slot < self.n:
+            self.known += 1
             if not self.counts[slot]:
                 self.ids += 1
             if self.counts[slot] < 255:
@@ -76,14 +77,15 @@ class Detector:
 
     def judge(self):
         about = self.about
-        frames = bucket(self.frames)
+        known = bucket(self.known)
+        self.of_known = self.known
         about[0] = self.frames
         about[1] = self.ids
         about[2] = self.silence
         about[3] = self.flips
         about[4] = self.changes
         for i in range(FEATURES):
-            x = bucket(about[i]) if i < 3 else bucket(about[i] + 1) - frames
+            x = bucket(about[i]) if i < 3 else bucket(about[i] + 1) - known
             x = (x - self.centre[i]) * self.scale[i] >> 6
             self.x[i] = max(min(x, 32767), -32767)
         raw = self.mixture.predict(self.x)
@@ -123,7 +125,7 @@ class Detector:
         i = self.leading
         mean = self.centre[i] + (self.mean << 6) // self.scale[i]
         if i > 2:
-            mean += bucket(self.about[0])
+            mean += bucket(self.of_known)
         mean = unbucket(max(min(mean, 1919), 0)) - (1 if i > 2 else 0)
         kind = ("bus-load", "rate", "rate", "payload", "payload")[i]
         what = ("frames", "ids", "us of silence", "changed bits of folded payloads", "changed payloads")[i]

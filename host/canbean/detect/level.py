@@ -26,7 +26,7 @@ RAW_MOST = 16383
 _STRUCT = struct.Struct("<HHHH")
 PER_HOUR = 1.0
 """The budget of a detector that is not told one: alerts an hour."""
-_SURPRISING = 3.0  # bits; tempering looks at what is worth more
+SURPRISING = 3  # bits; tempering looks at what is worth more
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,17 @@ class Level:
     slope: int
 
     @classmethod
-    def fit(cls, earlier: NDArray[np.int64], later: NDArray[np.int64]) -> Level:
+    def fit(cls, earlier: NDArray[np.int64], later: NDArray[np.int64], *, counted: bool) -> Level:
         """Fit the upper tail of the earlier raw scores, tempered by the later ones.
 
         Args:
             earlier: raw scores of the windows that the detector was learned from, (w,), w >= 1.
             later: raw scores of the held-back windows, (v,).
+            counted: the scores come from counts of clean traffic, so that beyond the edge a bit is worth a bit;
+                a density's are worth what the tail of the earlier ones says.
         """
         tail = fit_tail(earlier, upper=True)
-        slope = min(tail.slope, 1 / 16)
+        slope = 1 / 16 if counted else min(tail.slope, 1 / 16)
         worth = np.where(later > tail.edge, tail.base + slope * (later - tail.edge), 0.0)
         factor = tempering(worth)
         return cls(
@@ -93,7 +95,7 @@ def tempering(worth: NDArray[np.float64]) -> float:
     """
     most = np.sort(worth)[::-1]
     shown = np.log2((len(most) + 1) / (np.arange(len(most)) + 0.5))
-    loud = most > _SURPRISING
+    loud = most > SURPRISING
     return float(min(1.0, np.min(shown[loud] / most[loud], initial=1.0)))
 
 

@@ -34,17 +34,19 @@ class Timed:
         begin: int64 (w,), their first frames.
         at: int64 (w,), the frames after their last ones, with which they are judged.
         about: int64 (w, 5): frames, known ids, longest silence in microseconds, changed bits, changed payloads.
+        known: int64 (w,), frames of known ids.
     """
 
     begin: NDArray[np.int64]
     at: NDArray[np.int64]
     about: NDArray[np.int64]
+    known: NDArray[np.int64]
 
     @property
     def features(self) -> NDArray[np.int64]:
-        """Logarithms (w, 5), in 1/64 octave; the last two are counted to a frame."""
+        """Logarithms (w, 5), in 1/64 octave; the last two are counted to a frame of a known id."""
         logarithm = bucket(self.about + (np.arange(FEATURES) >= PAYLOADS))
-        logarithm[:, PAYLOADS:] -= logarithm[:, :1]
+        logarithm[:, PAYLOADS:] -= bucket(self.known)[:, None]
         return logarithm
 
     def counts(self, window: int, traffic: Traffic) -> NDArray[np.int64]:
@@ -60,12 +62,13 @@ def timed(traffic: Traffic, places: Places, window_us: int) -> Timed:
     cuts = list(_cuts(t_us, traffic.epoch, window_us))
     begin, at = (np.array([cut[part] for cut in cuts], np.int64) for part in (0, 1))
     if not cuts:
-        return Timed(begin, at, np.zeros((0, FEATURES), np.int64))
+        return Timed(begin, at, np.zeros((0, FEATURES), np.int64), begin)
     before, flipped = _changes(traffic, places)
     step = np.zeros(m, np.int64)
     step[1:] = elapsed_us(t_us[1:], t_us[:-1])
     step[begin] = 0
-    fresh = (before < _spread(begin, at, m)) & (traffic.row < len(traffic.keys))
+    known = traffic.row < len(traffic.keys)
+    fresh = known & (before < _spread(begin, at, m))
     edges = np.stack([begin, at], axis=1).ravel()
 
     def total(values: NDArray[np.int64] | NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -74,7 +77,7 @@ def timed(traffic: Traffic, places: Places, window_us: int) -> Timed:
 
     silence = np.maximum.reduceat(np.append(np.maximum(step, 0), 0), edges)[::2]
     about = [at - begin, total(fresh), silence, total(_ONES[flipped]), total(flipped > 0)]
-    return Timed(begin, at, np.stack(about, axis=1))
+    return Timed(begin, at, np.stack(about, axis=1), total(known))
 
 
 def _cuts(t_us: NDArray[np.int64], epoch: NDArray[np.int64], window_us: int) -> Iterator[tuple[int, int]]:

@@ -6,9 +6,9 @@ judged and the next one begins: a long pause makes no empty windows. Its feature
 1. frames,
 2. known ids,
 3. the longest silence between two frames, in microseconds,
-4. bits by which the folded payloads of known ids changed, plus 1, to a frame: a payload's bytes exclusive-ored are
-   one byte, so that a board keeps one byte of each id for the Hamming distance to its previous payload,
-5. payloads of known ids whose fold changed, plus 1, to a frame.
+4. bits by which the folded payloads of known ids changed, plus 1, to a frame of theirs: a payload's bytes
+   exclusive-ored are one byte, so that a board keeps one byte of each id for the Hamming distance to its last payload,
+5. payloads of known ids whose fold changed, plus 1, to a frame of theirs.
 
 The mixture has diagonal covariances and as many components, of eight, as a Dirichlet-process prior leaves weight (Blei
 & Jordan 2006, in scikit-learn). The vectorised twin of `firmware/canbean/windows.py`.
@@ -50,11 +50,14 @@ ABOUT = "frames, ids, silence and changing payloads in windows of time"
 KINDS = ("bus-load", "rate", "rate", "payload", "payload")
 WHAT = ("frames", "ids", "us of silence", "changed bits of folded payloads", "changed payloads")
 COUNTS = 2  # the first features are about how often ids come
+PERSISTENT = (2, 3)  # a change of driving passes in one window; what an attack does stays for some
 COMPONENTS = 8
 LIGHT = 0.01
 CONCENTRATION = 0.1
-SPREAD_LEAST = 4.0  # buckets; steps of a number that hardly varies are not news
-NARROW = 0.02  # of a feature's variance is the least that a component has
+# Buckets of 1/64 octave that are no news of a feature, however little it varied: the longest silence moves as the
+# senders' clocks drift apart, payloads change with the way of driving.
+SPREAD_LEAST = np.array([4.0, 8.0, 32.0, 16.0, 16.0])
+NARROW = 0.5  # of a feature's variance is the least that a component has
 WINDOWS_LEAST = 100  # in either part of the clean log
 WINDOW_MOST_US = 100_000_000  # well below where the board's times saturate
 WINDOWS_US = (250_000, 500_000, 1_000_000)
@@ -137,7 +140,7 @@ class Windows:
     def _words(self, windows: Timed, window: int, feature: int, mean: int) -> tuple[str, str, str]:
         usual = int(self.centre[feature]) + (mean << 6) // int(self.scale[feature])
         if feature >= PAYLOADS:
-            usual += int(bucket(windows.about[window, 0]))
+            usual += int(bucket(windows.known[window]))
         number = unbucket(max(min(usual, BUCKET_MOST), 0)) - (feature >= PAYLOADS)
         expected = f"about {number} {WHAT[feature]} in {self.window_us} us"
         return KINDS[feature], expected, f"{windows.about[window, feature]} {WHAT[feature]}"
@@ -171,8 +174,9 @@ def learn(clean: Clean) -> Windows | None:
     x = made.standard(features)
     made = replace(made, mixture=_mixture(x[~later], clean.seed))
     raw = made.mixture.predict(x)
-    made = replace(made, level=Level.fit(raw[~later], raw[later]))
-    made = made.gated(gate(made.level.bits(raw[later]), clean.later_hours))
+    made = replace(made, level=Level.fit(raw[~later], raw[later], counted=False))
+    alone = gate(made.level.bits(raw[later]), clean.later_hours)
+    made = made.gated(Gate(alone.threshold, *PERSISTENT))
     return made if made.level.bits(np.array([MOST]))[0] >= made.gate.threshold else None
 
 

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from canbean.can.frames import key_text
-from canbean.detect.level import Level, gate
+from canbean.detect.level import SURPRISING, Level, gate
 from canbean.detect.order import CLASSES, PARTNERS, Places, classes, partners
 from canbean.detect.windows import BUS, Clean, Gate, Judged, Traffic
 from canbean.errors import ModelError
@@ -155,6 +155,7 @@ def learn(clean: Clean) -> Sequence | None:
     for row, pairs in enumerate(partners(clean, places)):
         for j, pair in enumerate(pairs):
             partner[row, j], fewest[row, j], cost[row, j] = pair.partner, pair.fewest, pair.cost.ravel()
+    # worth as much as they cost until the held-back part is asked
     made = Sequence(Gate(1), Level(0, 0, 0), np.arange(16), partner, fewest, cost)
     own = np.append(made.judged, False)[traffic.row]
     if np.mean(own) < JUDGED_LEAST or not np.any(own & clean.later):
@@ -165,7 +166,7 @@ def learn(clean: Clean) -> Sequence | None:
     later = clean.later[at]
     if min(later.sum(), (~later).sum()) < WINDOWS_LEAST:
         return None
-    made = replace(made, level=Level.fit(raw[~later], raw[later]))
+    made = replace(made, level=Level.fit(raw[~later], raw[later], counted=True))
     made = made.gated(gate(made.level.bits(raw[later]), clean.later_hours))
     return made if made.level.bits(WINDOW * made.worth[-1:])[0] >= made.gate.threshold else None
 
@@ -173,22 +174,21 @@ def learn(clean: Clean) -> Sequence | None:
 def _worth(held: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     """What each cost is worth, sixteenths of a bit (16,).
 
-    An id's costs end where its own runs are too few to show more. But that ids keep their order is a habit of the
-    whole bus: beyond the highest cost `seen` of the held-back frames the worth rises so that the highest that there
-    is, `most`, is worth what the number of those frames shows.
+    A low cost is worth nothing: the later part of the log was not asked about it (`level.tempering`). An id's costs
+    end where its own runs are too few to show more; but that ids keep their order is a habit of the whole bus: above
+    the highest cost that held-back frames had the worth rises so that the highest of all is worth what the number
+    of those frames shows.
 
     Args:
         held: costs of the held-back frames.
         most: the highest cost in the tables.
     """
-    seen = int(held.max())
-    shown = max(float(np.log2(2 * (len(held) + 1))), most)
     cost = np.arange(16)
+    seen = max(int(held.max()), SURPRISING)
+    shown = max(float(np.log2(2 * (len(held) + 1))), most)
     rise = (shown - seen) / max(most - seen, 1)
-    worth: NDArray[np.int64] = np.rint(16 * np.where(cost > seen, seen + (cost - seen) * rise, cost)).astype(
-        np.int64
-    )
-    return worth.clip(0, WORTH_MOST)
+    bits = np.select([cost <= SURPRISING, cost <= seen], [0.0, cost], seen + (cost - seen) * rise)
+    return np.asarray(np.rint(16 * bits).clip(0, WORTH_MOST), np.int64)
 
 
 def read(section: bytes) -> Sequence:
