@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canbean.board.firmware import module
-from detector_cases import BOARD, ON_BOARD, RANDOM, board_rows, expected, random_traffic
+from detector_cases import BOARD, ON_BOARD, RANDOM, board_rows, expected, random_traffic, traffic_of
 
 IMPORTS = "from canbean.fingerprint import elapsed\nfrom canbean.{module} import Detector\n"
 NAMES = sorted(BOARD)
@@ -35,6 +35,18 @@ def test_host_and_firmware_judge_alike(name, seed):
     detector, traffic, sleep_us = drawn(name, seed)
     said = on_cpython(name)(detector.to_bytes(), traffic.keys.tolist(), sleep_us, board_rows(traffic))
     assert list(said) == expected(detector, traffic)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_next_to_no_traffic_is_judged_too(name):
+    rng = np.random.default_rng(3)
+    traffic, sleep_us = random_traffic(rng)
+    detector = RANDOM[name](rng, len(traffic.keys))
+    for count in (1, 2, 3, 33):
+        few = traffic_of(traffic.frames[:count], traffic.keys, sleep_us)
+        said = on_cpython(name)(detector.to_bytes(), traffic.keys.tolist(), sleep_us, board_rows(few))
+        assert list(said) == expected(detector, few)
+    assert not len(detector.judge(traffic_of(traffic.frames[:0], traffic.keys, sleep_us)).at)
 
 
 @pytest.mark.parametrize("name", NAMES)

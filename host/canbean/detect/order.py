@@ -25,6 +25,7 @@ COST_MOST = 15  # bits; four of them are stored
 FEWEST_MOST = 254
 # A partner comes between this often and so much oftener than the id: of others a run says little.
 RARER, OFTENER = 0.4, 6.0
+CANDIDATES = 64  # of them are tried, those of the most similar rate
 RUNS_LEAST = 16  # in the earlier part, and a quarter as many in the later
 GAIN_LEAST = 4.0  # bits that an inserted frame shows at least
 _BACKED_OFF = 2.0  # runs that the class of the run before weighs less than
@@ -96,6 +97,7 @@ def partners(clean: Clean, places: Places) -> list[list[Pair]]:
         own = places[row]
         share = number / max(number[row], 1)
         usable = np.flatnonzero((share > RARER) & (share < OFTENER))
+        usable = usable[np.argsort(np.abs(np.log2(share[usable])), kind="stable")[: CANDIDATES + 1]]
         pairs = [
             pair
             for partner in usable.tolist()
