@@ -97,6 +97,8 @@ def random_traffic(rng, m: int = 400):
     table = table[table.flags < RTR]
     if rng.random() < 0.3:
         table = table[np.argsort(table.t_us, kind="stable")]
+    if rng.random() < 0.3:  # a coarse clock, on which a window ends exactly
+        table = table.changed(t_us=table.t_us // 1000 * 1000)
     return traffic_of(table, known.keys, known.sleep_us), known.sleep_us
 
 

@@ -124,6 +124,16 @@ def test_a_cycle_teaches_its_order_and_one_frame_out_of_it_is_found():
     assert clean.traffic.keys[said.blamed[loud[0]]] & 0x1FFFFFFF == 1
 
 
+def test_what_stays_unusual_is_told_once():
+    table = turning([1, 2, 3, 4, 5, 6], 2000)
+    clean = clean_of(table)
+    changed = table.key.copy()
+    changed[6000:] = 1
+    traffic = traffic_of(table.changed(id=changed & 0x1FFFFFFF), clean.traffic.keys, SLEEP_US)
+    said = sequence.learn(clean).judge(traffic)
+    assert np.flatnonzero(said.bits >= 64).tolist() == [6000 // 32]
+
+
 def test_ids_without_order_or_too_few_frames_teach_nothing(clean):
     assert sequence.learn(clean_of(turning(list(range(8)), 1500, np.random.default_rng(1)))) is None
     assert sequence.learn(clean_of(simulate.drive(3, 3))) is None

@@ -3,6 +3,7 @@
 import base64
 import json
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,6 +48,26 @@ def test_next_to_no_traffic_is_judged_too(name):
         said = on_cpython(name)(detector.to_bytes(), traffic.keys.tolist(), sleep_us, board_rows(few))
         assert list(said) == expected(detector, few)
     assert not len(detector.judge(traffic_of(traffic.frames[:0], traffic.keys, sleep_us)).at)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_id_that_comes_hundreds_of_times_between_two_frames_of_others(name):
+    rng = np.random.default_rng(6)
+    traffic, sleep_us = random_traffic(rng)
+    keys = traffic.keys
+    assert len(keys) > 3
+    table = traffic.frames[rng.integers(0, len(traffic.row), 2000)]
+    key = np.where(rng.random(2000) < 0.01, rng.choice(keys, 2000), keys[1])
+    step = rng.integers(0, 9, 2000)
+    table = table.changed(t_us=np.cumsum(step), id=key & 0x1FFFFFFF, ext=key >> 29)
+    many = traffic_of(table, keys, sleep_us)
+    detector = RANDOM[name](rng, len(keys))
+    if name == "sequence":
+        others = np.array([row if row == 1 else 1 for row in range(len(keys))])
+        partner = np.repeat(others[:, None], 3, axis=1)
+        detector = replace(detector, partner=partner, fewest=np.full((len(keys), 3), 200))
+    said = on_cpython(name)(detector.to_bytes(), keys.tolist(), sleep_us, board_rows(many))
+    assert list(said) == expected(detector, many)
 
 
 @pytest.mark.parametrize("name", NAMES)
