@@ -6,6 +6,7 @@ import numpy as np
 
 from bus_cases import fingerprint, frames
 from canbean.can.frames import RTR
+from canbean.detect import detectors
 from canbean.detect.detectors.mixture import WINDOW_MOST_US, Windows
 from canbean.detect.detectors.sequence import WORTH_MOST, Sequence
 from canbean.detect.fingerprint import epochs, rows_of
@@ -14,7 +15,7 @@ from canbean.detect.windows import Clean, Gate, Traffic
 from kind_cases import random_mixture
 from parity_cases import watched
 
-BOARD = {"sequence": "order", "mixture": "windows"}
+BOARD = {name: detectors.module(name).BOARD for name in ("sequence", "mixture")}
 """The module of `firmware/canbean` that holds a detector's twin."""
 
 ON_BOARD = """

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TAG = "WNDW"
+BOARD = "windows"  # the module of `firmware/canbean` with its twin
 ABOUT = "frames, ids, silence and changing payloads in windows of time"
 KINDS = ("bus-load", "rate", "rate", "payload", "payload")
 WHAT = ("frames", "ids", "us of silence", "changed bits of folded payloads", "changed payloads")

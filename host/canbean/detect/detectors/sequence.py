@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TAG = "ORDR"
+BOARD = "order"  # the module of `firmware/canbean` with its twin
 ABOUT = "which ids lie between two frames of an id, and how many"
 WINDOW = 32
 WINDOWS_LEAST = 64  # in either part of the clean log
