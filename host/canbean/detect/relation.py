@@ -1,0 +1,156 @@
+"""What detectors of relations between signals share: clean samples to learn from, judgements, and words.
+
+They differ in the model that says what each signal should be, and in whom they blame. Samples, features and errors are the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from canbean.detect.informative import candidates, chosen, informative
+from canbean.detect.residuals import ERROR_MOST, USUAL, Residuals, Scale, leaky
+from canbean.detect.windows import Judged
+from canbean.tiny.dense import FEATURE
+from canbean.tiny.features import Channel, Features
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from canbean.detect.signals import Samples, Signals
+    from canbean.detect.windows import Clean, Gate, Traffic
+
+KIND = "relation"
+ENOUGH_S = 120.0
+"""Clean seconds below which nothing is learned."""
+JUDGED_LEAST = 4
+"""Signals without which there is nothing to hold together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What a model of signals learns from.
+
+    Attributes:
+        signals: the signals, d.
+        features: readings to features.
+        x: int64 (w, d), features of the samples in 1/4096 standard deviation.
+        first: bool (w,), where a state begins anew.
+        later: bool (w,), the held-back samples.
+        hours: awake in the held-back part.
+        seed: of whatever is drawn.
+    """
+
+    signals: Signals
+    features: Features
+    x: NDArray[np.int64]
+    first: NDArray[np.bool_]
+    later: NDArray[np.bool_]
+    hours: float
+    seed: int
+
+    @property
+    def earlier(self) -> NDArray[np.float64]:
+        """float64 (n, d): the samples to fit, in standard deviations."""
+        return self.x[~self.later] / FEATURE
+
+    def worth_judging(self, errors: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """bool (d,): whose held-back errors (w, d) in 1/4096 are small against its own changes."""
+        spread = self.x.astype(np.float64).var(axis=0)
+        lost = (errors[self.later].astype(np.float64) ** 2).mean(axis=0)
+        return np.asarray(lost <= ERROR_MOST * spread)
+
+    def tails(self, errors: NDArray[np.int64], scale: Scale) -> tuple[Residuals, Gate] | None:
+        """The tails of errors (w, d) in 1/4096 and the gate of the budget, or None where too few signals are judged."""
+        judged = self.worth_judging(errors)
+        if judged.sum() < JUDGED_LEAST or len(np.unique(self.signals.group[judged])) < 2:
+            return None
+        error = scale.normalised(errors)
+        tails = Residuals.learn(error, self.first, later=self.later, judged=judged)
+        bits = tails.bits(leaky(error, self.first, tails.cap))
+        return tails, tails.gate(bits[self.later], self.first[self.later], self.hours)
+
+
+def lesson(clean: Clean, most: int) -> Lesson | None:
+    """The samples of the most informative signals, `most` at most; None where too little is clean or few are told.
+
+    Args:
+        clean: what to learn from; the earlier part chooses signals and standardises them.
+        most: signals at most.
+    """
+    traffic = clean.traffic
+    steps = np.diff(traffic.frames.t_us)
+    awake = steps[(steps > 0) & (np.diff(traffic.epoch) == 0)].sum() / 1e6
+    every = candidates(traffic)
+    if awake < ENOUGH_S or not len(every) or not clean.later.any():
+        return None
+    samples = every.sample(traffic)
+    later = clean.later[samples.at]
+    columns = informative(every, samples.values[~later], most) if (~later).any() and later.any() else []
+    if len(columns) < JUDGED_LEAST:
+        return None
+    signals = chosen(every, np.asarray(columns))
+    samples = signals.sample(traffic)
+    later = clean.later[samples.at]
+    known = samples.values[~later].astype(np.float64)
+    features = Features(
+        tuple(
+            Channel.scaled(0, "linear", float(mean), FEATURE / float(spread))
+            for mean, spread in zip(known.mean(axis=0), known.std(axis=0), strict=True)
+        )
+    )
+    x = features.apply(samples.values)
+    return Lesson(signals, features, x, samples.first, later, clean.later_hours, clean.seed)
+
+
+def judged(
+    signals: Signals,
+    samples: Samples,
+    residuals: Residuals,
+    error: NDArray[np.int64],
+    accuse: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.int64]],
+    traffic: Traffic,
+) -> Judged:
+    """Judgements from normalised errors.
+
+    Args:
+        signals: what is sampled.
+        samples: the samples.
+        residuals: the tails.
+        error: (w, d) normalised errors.
+        accuse: `accuse(bits, suspects)` gives the place of the id to blame among the signals' ids, (w,).
+        traffic: the ids of the fingerprint.
+    """
+    bits = residuals.bits(leaky(error, samples.first, residuals.cap))
+    place = accuse(bits, suspects(signals, residuals, error))
+    size = np.where(residuals.judged & (signals.group == place[:, None]), np.abs(error), -1)
+    worst = size.argmax(axis=1)
+
+    def words(window: int) -> tuple[str, str, str]:
+        column = int(worst[window])
+        return (KIND, *said(signals, column, int(error[window, column])))
+
+    rows = np.searchsorted(traffic.keys, signals.keys)[place]
+    return Judged(samples.at, bits, rows.astype(np.int64), words)
+
+
+def said(signals: Signals, column: int, error: int) -> tuple[str, str]:
+    """What was expected and what was seen of a signal, in words."""
+    one = signals.signals[column]
+    way = "high" if error > 0 else "low"
+    expected = f"bit {8 * one.byte + one.bit} in step with other ids"
+    return expected, f"too {way} by {abs(error) // USUAL} usual errors"
+
+
+def suspects(signals: Signals, residuals: Residuals, error: NDArray[np.int64]) -> NDArray[np.int64]:
+    """int64 (w, ids): the largest error of a judged signal of each id, -1 where none is judged."""
+    group, size = signals.group, np.abs(error)
+    largest = np.full((len(error), len(signals.keys)), -1, np.int64)
+    for column in np.flatnonzero(residuals.judged).tolist():
+        np.maximum(largest[:, group[column]], size[:, column], out=largest[:, group[column]])
+    return largest
+

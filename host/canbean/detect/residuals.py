@@ -1,0 +1,189 @@
+"""From what a model makes of signals to bits: each signal's error, normalised, held in a leaky mean, told in sixteenths of a bit.
+
+* An error is `u = (|x - expected| * p >> (s - 1)) + 1 >> 1`, in 1/870 of what is usual of it (`tiny.deviation`), with its sign.
+* The mean is `m += (16 * clamp(u, -cap, cap) - m) >> 2`: an error must last, and a large one is forgotten as fast as a small one.
+* Its bits are `base + (slope * (bucket(|m|) - edge) >> 6)` beyond the edge: an exponential tail of its logarithm (`tails.py`), tempered
+  by held-back traffic. A signal whose held-back errors are not small against its own changes is not judged.
+* The window's bits are those of the most surprising signal, at most 1024.
+
+The twin of `firmware/canbean/residuals.py`. In a section, arrays padded to 4 bytes:
+
+```
+u16 edge [d] (65535: not judged) | u16 base [d] | u16 slope [d] | u16 cap [d]
+```
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from canbean.detect.tails import fit_tail, return_level
+from canbean.detect.windows import Gate
+from canbean.errors import ModelError
+from canbean.tiny.deviation import PER_SIGMA, quantize_sigma
+from canbean.tiny.fixed import bucket
+from canbean.tiny.packing import padded
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from canbean.tiny.packing import Reader
+
+UNJUDGED = 65_535
+CAP_BITS = 1024
+CAP_MOST = 32_767
+LEAK = 2
+"""The mean moves by a quarter of the difference with each sample: its memory is 0.4 s."""
+USUAL = int(PER_SIGMA)
+"""Steps of a normalised error to one that is usual."""
+FINEST = 8
+"""Steps of a feature below which no error is resolved."""
+QUANTILE, LIMIT = 0.999, 4.0
+"""Errors are capped at so many times what so large a share of the clean ones stays below."""
+ERROR_MOST = 0.3
+"""Share of a signal's variance that its held-back errors have at most."""
+GATE = 2, 3
+"""An alert takes so many of so many samples."""
+SETTLE = 16
+"""Samples after a start in which the means are still small."""
+SECOND = 10
+"""Samples a second; the peaks of clean bits are one a second, as alerts of an id within a second are one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """How errors are normalised: int64 (d,) each, of `deviation.quantize_sigma`."""
+
+    multiplier: NDArray[np.int64]
+    shift: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, errors: NDArray[np.int64]) -> Scale:
+        """The root mean square of clean errors (n, d) in 1/4096 as one usual error."""
+        usual = np.sqrt((errors.astype(np.float64) ** 2).mean(axis=0))
+        return cls(*quantize_sigma(np.clip(usual, FINEST, 32_767 * 64) / 4096))
+
+    def normalised(self, errors: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Errors (..., d) in 1/4096 in 1/870 of a usual error, with their signs."""
+        size = ((np.abs(errors) * self.multiplier >> (self.shift - 1)) + 1) >> 1
+        return np.sign(errors) * size
+
+
+@dataclass(frozen=True, eq=False)
+class Residuals:
+    """The tails of d signals; int64 (d,) each.
+
+    Attributes:
+        edge: buckets of the leaky mean beyond which it surprises, `UNJUDGED` where the signal is not judged.
+        base: sixteenths of a bit at the edge.
+        slope: sixteenths of a bit an octave beyond it.
+        cap: of the normalised error.
+    """
+
+    edge: NDArray[np.int64]
+    base: NDArray[np.int64]
+    slope: NDArray[np.int64]
+    cap: NDArray[np.int64]
+
+    @property
+    def judged(self) -> NDArray[np.bool_]:
+        """bool (d,): which signals are judged."""
+        return np.asarray(self.edge != UNJUDGED)
+
+    @classmethod
+    def learn(
+        cls,
+        error: NDArray[np.int64],
+        first: NDArray[np.bool_],
+        *,
+        later: NDArray[np.bool_],
+        judged: NDArray[np.bool_],
+    ) -> Residuals:
+        """Tails of clean errors.
+
+        Args:
+            error: (w, d), normalised.
+            first: (w,), where a state begins anew.
+            later: (w,), the held-back windows; the others were fitted.
+            judged: (d,), which signals are worth it.
+        """
+        size = np.abs(error)
+        usual = [np.quantile(size[part], QUANTILE, axis=0) for part in (later, ~later)]
+        cap = np.clip(np.ceil(LIMIT * np.maximum(*usual)), 1, CAP_MOST).astype(np.int64)
+        level = bucket(np.abs(leaky(error, first, cap)))
+        settled = since(first) >= SETTLE
+        edge, base, slope = (np.zeros(len(cap), np.int64) for _ in range(3))
+        for column in range(len(cap)):
+            known, held = level[settled & ~later, column], level[settled & later, column]
+            tail = fit_tail(known, upper=True)
+            most = float(tail.bits((held - tail.edge).astype(np.int64)).max(initial=0.0))
+            tail = tail.tempered(most, float(np.log2(len(held) + 1)) + 1)
+            edge[column] = tail.edge
+            base[column] = np.clip(round(16 * tail.base), 0, CAP_BITS)
+            slope[column] = np.clip(round(16 * 64 * tail.slope), 1, 16_384)
+        return cls(np.where(judged, edge, UNJUDGED), base, slope, cap)
+
+    def bits(self, mean: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Leaky means (w, d) to the bits of the window (w,)."""
+        beyond = bucket(np.abs(mean)) - self.edge
+        each = np.where(beyond > 0, self.base + (self.slope * beyond >> 6), 0)
+        return np.asarray(np.minimum(each.max(axis=1, initial=0), CAP_BITS), np.int64)
+
+    def gate(self, bits: NDArray[np.int64], first: NDArray[np.bool_], hours: float, per_hour: float = 1.0) -> Gate:
+        """The gate that held-back bits (w,) would open `per_hour` times an hour."""
+        need, of = GATE
+        level = sustained(bits, first, need, of)
+        peaks = level[: len(level) // SECOND * SECOND].reshape(-1, SECOND).max(axis=1)
+        # Bits say what one window in 2**bits has: the threshold is never below what that alone asks for.
+        nominal = 16 * np.log2(max(len(level) / hours / per_hour, 1.0))
+        threshold = max(return_level(peaks, hours, per_hour) + 1, nominal)
+        return Gate(int(np.clip(np.ceil(threshold), 1, CAP_BITS)), need, of)
+
+    def to_bytes(self) -> bytes:
+        """The layout above."""
+        return b"".join(padded(a.astype("<u2").tobytes()) for a in (self.edge, self.base, self.slope, self.cap))
+
+    @classmethod
+    def parse(cls, reader: Reader, count: int) -> Residuals:
+        """Read the layout above and stop behind it.
+
+        Raises:
+            ModelError: it ends early or a number is outside its range.
+        """
+        edge, base, slope, cap = (reader.array("u2", count) for _ in range(4))
+        judged = edge != UNJUDGED
+        # slope * bucket stays below 2**30: a bucket is below 2**11
+        if (edge[judged] > 2048).any() or base.max() > CAP_BITS or slope.max() > 16_384 or cap.max() > CAP_MOST:
+            raise ModelError(f"{reader.where}: a tail is outside its range")
+        return cls(edge, base, slope, cap)
+
+
+def leaky(error: NDArray[np.int64], first: NDArray[np.bool_], cap: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Leaky means (w, d) of normalised errors (w, d), from 0 wherever a state begins anew."""
+    capped = np.clip(error, -cap, cap) << 4
+    means = np.empty_like(capped)
+    mean = np.zeros(error.shape[1], np.int64)
+    for now, begins in enumerate(first.tolist()):
+        if begins:
+            mean = np.zeros_like(mean)
+        mean = mean + ((capped[now] - mean) >> LEAK)
+        means[now] = mean
+    return means
+
+
+def since(first: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """int64 (w,): windows since the state began."""
+    number = np.arange(len(first))
+    return np.asarray(number - np.maximum.accumulate(np.where(first, number, 0)), np.int64)
+
+
+def sustained(bits: NDArray[np.int64], first: NDArray[np.bool_], need: int, of: int) -> NDArray[np.int64]:
+    """int64 (w,): the highest threshold at which a gate of `need` of `of` windows is open."""
+    age = since(first)
+    back = np.arange(of)
+    rows = np.arange(len(bits))[:, None] - back
+    seen = np.where(back <= age[:, None], bits[np.maximum(rows, 0)], 0)
+    return np.minimum(bits, np.sort(seen, axis=1)[:, -need])

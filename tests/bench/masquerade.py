@@ -1,0 +1,178 @@
+"""`tools/bench masquerade`: who sees a liar? Detectors of relations on simulated drives, trained on other simulated drives.
+
+An attacker takes the place of an id's true sender, keeps its timing, counters and checksums, and lies about one physical signal
+for 5 to 10 s: plateau, ramp, constant, or an earlier stretch of its payloads. The twin is the same drive without the attack.
+Recall, alarmed fraction and false episodes are those of `can score`. Neither training nor thresholds see any of this.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+
+from canbean.can import attacks, logs, simulate
+from canbean.detect import score
+from canbean.detect.alerts import Alert
+from canbean.detect.detectors import module
+from canbean.detect.fingerprint import epochs, rows_of
+from canbean.detect.windows import Clean, Traffic
+from conftest import RECORDINGS
+from masquerade_cases import KINDS, Liar
+
+NAMES = ("vae", "lstm")
+SECONDS, LEARNED_SHARE, SLEEP_US = 600.0, 0.6, 1_000_000
+
+
+def traffic_of(frames, keys=None):
+    """Frames as detectors are given them."""
+    frames = frames[(frames.flags & 0b110) == 0].in_time_order()
+    keys = np.unique(frames.key) if keys is None else keys
+    return Traffic(frames, rows_of(keys, frames.key), epochs(frames.t_us, SLEEP_US), keys)
+
+
+def clean_of(frames, seed=0):
+    """A clean log, its last 40 % held back."""
+    traffic = traffic_of(frames)
+    steps = np.diff(traffic.frames.t_us, prepend=traffic.frames.t_us[:1])
+    awake = np.cumsum(np.where((steps > 0) & (steps < SLEEP_US), steps, 0))
+    later = awake >= LEARNED_SHARE * awake[-1]
+    return Clean(traffic, later, float(awake[-1] - awake[later][0]) / 3.6e9, seed)
+
+
+def alerts_of(detector, name, traffic):
+    """The alerts of a detector."""
+    said = detector.judge(traffic)
+    out = []
+    for window in np.flatnonzero(detector.gate.opens(said.bits, traffic.epoch[said.at])).tolist():
+        row, bits = int(said.blamed[window]), int(said.bits[window])
+        key = int(traffic.keys[row]) if row >= 0 else None
+        words = said.words(window)
+        t_us = int(traffic.frames.t_us[said.at[window]])
+        out.append(Alert(t_us, key, 0, name, words[0], bits, detector.gate.threshold, *words[1:], "low", 1, 0))
+    return out
+
+
+class Tables:
+    """Tallies by detector and kind of lie."""
+
+    def __init__(self):
+        self.tallies = {}
+
+    def add(self, who, kind, tally):
+        self.tallies.setdefault(who, {}).setdefault(kind, []).append(tally)
+
+    def rows(self):
+        for who, kinds in self.tallies.items():
+            for kind, tallies in kinds.items():
+                whole = score.result(tallies)
+                attack = next(iter(whole["attacks"].values()), {})
+                names = ("events", "recall", "skill", "alarmed_fraction", "delay_ms_median")
+                yield {
+                    "detector": who,
+                    "kind": kind,
+                    **{name: attack.get(name) for name in names},
+                    "clean_hours": whole["clean_hours"],
+                    **{n: whole[n] for n in ("false_alerts_per_hour", "false_episodes_per_hour", "unattributed_alerts")},
+                }
+
+
+def judge(tables, detectors, keys, kind, frames, twin=None):
+    """Score all detectors, alone and together, on one log."""
+    traffic = traffic_of(frames, keys)
+    raised = {name: alerts_of(detector, name, traffic) for name, detector in detectors.items()}
+    if len(raised) > 1:
+        raised["both"] = sorted((a for alerts in raised.values() for a in alerts), key=lambda a: a.t_us)
+    for name, alerts in raised.items():
+        tables.add(name, kind, score.tally(frames, alerts, twin_alerts=(twin or {}).get(name)))
+    return raised
+
+
+def simulated(tables, names, *, seeds, clean_s, progress):
+    """A model a seed, and what it makes of other drives, clean and lied about."""
+    for seed in range(seeds):
+        clean = clean_of(simulate.drive(SECONDS, seed), seed)
+        detectors = learned(names, clean, progress)
+        keys = clean.traffic.keys
+        for number in range(max(1, round(clean_s / SECONDS))):
+            judge(tables, detectors, keys, "clean drives", simulate.drive(SECONDS, 1000 + 50 * seed + number))
+        for alone, title in ((False, ""), (True, " or any")):
+            liar = Liar(SECONDS, 2000 + seed, alone)
+            twin = judge(tables, detectors, keys, "twin", liar.clean)
+            for kind in KINDS:
+                judge(tables, detectors, keys, kind + title, liar.attacked(kind)[0], twin)
+        injected, _ = attacks.inject(liar.clean, "masquerade", seed=seed, duration_s=5.0)
+        judge(tables, detectors, keys, "can attack's", injected, twin)
+        progress(f"seed {seed} done")
+
+
+def recorded(tables, names, progress):
+    """False alarms on recordings: learned from one part, judged on others."""
+    can = RECORDINGS / "can"
+    volvo = logs.read(can / "volvo-v40" / "clean.csv.gz").frames
+    truck = logs.read(can / "j1939-truck" / "truck-402s.MF4").frames
+    trials = [("volvo-v40", volvo.between(None, 75), [volvo.between(75, None)])]
+    trials += [("truck", truck.between(*a), [truck.between(*b)]) for a, b in (((0, 200), (200, None)), ((200, None), (0, 200)))]
+    for day in ("oct30", "apr30", "regen"):
+        runs = [logs.read(path).frames for path in sorted((can / "formula-student").glob(f"{day}-*.csv.gz"))]
+        trials.append((f"formula-student {day}", runs[0], runs[1:]))
+    for name, first, others in trials:
+        clean = clean_of(first)
+        detectors = learned(names, clean, lambda text, name=name: progress(f"{name}: {text}"))
+        for frames in others if detectors else []:
+            judge(tables, detectors, clean.traffic.keys, name, frames)
+
+
+def learned(names, clean, progress):
+    """The detectors that could be learned."""
+    found = {}
+    for name in names:
+        begun = time.process_time()
+        detector = module(name).learn(clean)
+        took = time.process_time() - begun
+        if detector is None:
+            progress(f"{name}: too little is told")
+            continue
+        found[name] = detector
+        progress(f"{name}: {took:.0f} s of CPU, {len(detector.to_bytes())} bytes, {detector.gate}")
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/bench masquerade", description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=3, help="models, each learned from a drive of its own")
+    parser.add_argument("--clean", type=float, default=1200, help="seconds of unseen clean drives a model")
+    parser.add_argument("--detectors", default=",".join(NAMES))
+    parser.add_argument("--recordings", action="store_true", help="also false alarms on recordings")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    tables, names = Tables(), options.detectors.split(",")
+
+    def progress(text):
+        print(text, file=sys.stderr, flush=True)
+
+    simulated(tables, names, seeds=options.seeds, clean_s=options.clean, progress=progress)
+    rows = [{"data": "simulated", **row} for row in tables.rows()]
+    if options.recordings and RECORDINGS.is_dir():
+        tables = Tables()
+        recorded(tables, names, progress)
+        rows += [{"data": "recorded", **row} for row in tables.rows()]
+    if options.json:
+        print(json.dumps({"rows": rows}))
+        return
+    print(f"{'detector':10}{'kind':24}{'events':>7}{'recall':>8}{'skill':>7}{'alarmed':>9}{'hours':>7}{'false/h':>9}{'episodes/h':>12}{'unattr.':>9}")
+    for row in rows:
+        text = [f"{row[n]:.2f}" if row[n] is not None else "" for n in ("recall", "skill", "alarmed_fraction")]
+        rates = [f"{row[n]:.1f}" if row[n] is not None else "" for n in ("false_alerts_per_hour", "false_episodes_per_hour")]
+        print(
+            f"{row['detector']:10}{row['kind']:24}{row['events'] or '':>7}{text[0]:>8}{text[1]:>7}{text[2]:>9}"
+            f"{row['clean_hours']:7.2f}{rates[0]:>9}{rates[1]:>12}{row['unattributed_alerts']:9}"
+        )
+
+
+if __name__ == "__main__":
+    main()

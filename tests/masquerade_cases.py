@@ -1,0 +1,102 @@
+"""Lies about one physical signal on a simulated drive: the true frames at their own times, counters and checksums kept right."""
+
+import numpy as np
+
+from canbean.can import simulate
+from canbean.can.driving import physical
+from canbean.can.vehicle import MESSAGES
+
+KINDS = ("plateau", "ramp", "constant", "replay")
+ALONE = ("Light", "BrakeTemperature")
+"""Signals that follow nothing that another id says at the moment: no relation can tell a lie about them."""
+PERIOD_MS = 50
+"""Ids that come at least so often: with a frame every 100 ms an event falls apart into single frames."""
+LIE = 0.1
+"""A lie is off by more than this share of the signal's range, in at least half of the frames."""
+STEPS = 20
+"""A signal that does not even move so many steps in a drive is no physical value to lie about."""
+
+
+def value(word, signal):
+    """Raw values of a signal in payloads as 64-bit words."""
+    raw = (word >> np.uint64(signal.start) & np.uint64((1 << signal.length) - 1)).astype(np.int64)
+    half = 1 << (signal.length - 1)
+    return (raw ^ half) - half if signal.signed else raw
+
+
+def inside(word, mask, other):
+    """Payloads with the masked bits of others."""
+    mask = np.uint64(mask)
+    return (word & ~mask) | (other & mask)
+
+
+class Liar:
+    """Draws lies on one simulated drive.
+
+    Args:
+        seconds, seed: of the drive.
+        alone: whether signals that nothing tells are lied about too.
+    """
+
+    def __init__(self, seconds, seed, alone=True):
+        self.seconds, self.seed = seconds, seed
+        self.clean = simulate.drive(seconds, seed)
+        self.signals = physical(seconds, seed)
+        self.targets = [
+            (message, signal)
+            for message in MESSAGES
+            for signal in message.signals
+            if 0 < message.period_ms <= PERIOD_MS
+            and signal.length > 4
+            and np.ptp(self.signals[signal.name]) > STEPS * signal.scale
+            and (alone or signal.name not in ALONE)
+        ]
+
+    def lies(self, message, signal, true, told):
+        """Whether payloads tell something else of a signal than the true ones."""
+        wide = np.ptp(self.signals[signal.name]) / signal.scale
+        return np.mean(np.abs(value(told, signal) - value(true, signal)) > LIE * wide) >= 0.5
+
+    def told(self, kind, message, signal, true, start_us, rng):
+        """Payloads that lie, or None where this one would tell the truth."""
+        signals = [signal]
+        if kind == "replay":
+            back = start_us - int(rng.uniform(10, 25) * 1e6)
+            rows = np.flatnonzero((self.clean.key == message.id) & (self.clean.t_us >= back))[: len(true)]
+            told = self.clean.data[rows].view("<u8")[:, 0].copy()
+            signals = [other for owner, other in self.targets if owner is message]
+        else:
+            first = value(true, signal)[0] * signal.scale + signal.offset
+            drawn = rng.choice(self.signals[signal.name])
+            share = np.arange(len(true)) / len(true)
+            new = {"plateau": first, "ramp": first + (drawn - first) * share, "constant": drawn}[kind]
+            raw = simulate.raw(signal, np.broadcast_to(new, len(true)))
+            told = inside(true, (1 << signal.length) - 1 << signal.start, raw << np.uint64(signal.start))
+        if message.counter is not None:
+            told = inside(told, 15 << message.counter, true)
+        return told if any(self.lies(message, one, true, told) for one in signals) else None
+
+    def attacked(self, kind, draw=0, every_s=20.0):
+        """The drive with a lie of 5 to 10 s in each turn, labelled, and (message, signal) of each."""
+        rng = np.random.default_rng([0x11A, draw, self.seed, KINDS.index(kind)])
+        data, label = self.clean.data.copy(), self.clean.label.copy()
+        made = []
+        for turn in np.arange(30.0, self.seconds - every_s, every_s):
+            for _ in range(200):
+                message, signal = self.targets[rng.integers(len(self.targets))]
+                start_us = int((turn + rng.uniform(0, 8)) * 1e6)
+                until_us = start_us + int(rng.uniform(5, 10) * 1e6)
+                within = (self.clean.t_us >= start_us) & (self.clean.t_us < until_us)
+                rows = np.flatnonzero(within & (self.clean.key == message.id))
+                told = self.told(kind, message, signal, data[rows].view("<u8")[:, 0], start_us, rng)
+                if told is not None:
+                    break
+            else:
+                continue
+            payload = told.astype("<u8").view(np.uint8).reshape(-1, 8)
+            if message.checksum:
+                last = message.dlc - 1
+                payload[:, last] = simulate.checksum(message.checksum, payload[:, :last])
+            data[rows], label[rows] = payload, 1
+            made.append((message, signal))
+        return self.clean.changed(data=data, label=label, labels=("", kind)), made
