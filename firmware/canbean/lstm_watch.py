@@ -1,0 +1,68 @@
+# Signals after all that came before: a recurrent network that watches. The host's canbean.detect.detectors.lstm.
+import struct
+from array import array
+
+from .features import Features
+from .lstm import Lstm
+from .residuals import Residuals
+from .signals import Pieces, Signals
+
+TAG = "LSTW"
+ALL = 0x3FFFFFFF
+
+
+class Detector:
+    def __init__(self, model, fingerprint):
+        pieces = Pieces(model, TAG)
+        self.threshold, self.need, self.of = struct.unpack("<HBB", pieces.take(4))
+        signals = self.signals = Signals(pieces, fingerprint)
+        n = signals.count
+        self.features = Features(pieces.take(4 + 12 * n))
+        multipliers = array("H", pieces.take(2 * n + 3 & ~3))
+        shifts = pieces.take(n + 3 & ~3)
+        lstm = self.lstm = Lstm(pieces.take(struct.unpack("<I", pieces.take(4))[0]))
+        if self.features.channels != n or lstm.features != n or lstm.outputs != n:
+            raise ValueError("section LSTW does not hold what it says")
+        self.residuals = Residuals(pieces, signals, multipliers, shifts)
+        self.x = array("i", bytes(4 * n))
+        self.expected = array("i", bytes(4 * n))
+        self.reset()
+
+    def reset(self):
+        self.forget()
+
+    # The bus woke up.
+    def forget(self):
+        self.signals.forget()
+        self.begin()
+
+    # A sequence begins: nothing is expected of its first sample.
+    def begin(self):
+        self.lstm.reset()
+        self.residuals.reset()
+        self.new = True
+        self.suspected = 0
+        self.blamed = -1
+
+    # The bits judged with this frame, or -1; `blamed` is the slot of the id that they are mostly about.
+    def frame(self, s, us, slot, code, data):
+        signals = self.signals
+        due = signals.frame(s, us, slot, code, data)
+        if due <= 0:
+            if due:
+                self.begin()
+            return -1
+        x, expected = self.x, self.expected
+        self.features.apply(signals.values, x, 4)
+        bits = self.residuals.bits(x, x if self.new else expected)
+        self.new = False
+        then = self.lstm.run(x)
+        for j in range(signals.count):
+            expected[j] = then[j]
+        self.suspected = self.residuals.suspect(ALL, -1)
+        self.blamed = signals.slots[self.suspected]
+        return bits
+
+    # Kind, what was expected and what was seen, of the last judgement.
+    def words(self):
+        return self.residuals.words(self.suspected)

@@ -1,0 +1,82 @@
+# Signals of an id against those of all others: an autoencoder that watches. The host's canbean.detect.detectors.vae.
+import struct
+from array import array
+
+from .features import Features
+from .residuals import Residuals
+from .signals import Pieces, Signals
+from .vae import Vae
+
+TAG = "VAEW"
+TRIED = 3
+NEVER = 0x3FFFFFFF
+
+
+class Detector:
+    def __init__(self, model, fingerprint):
+        pieces = Pieces(model, TAG)
+        self.threshold, self.need, self.of = struct.unpack("<HBB", pieces.take(4))
+        signals = self.signals = Signals(pieces, fingerprint)
+        n = signals.count
+        self.features = Features(pieces.take(4 + 12 * n))
+        vae = self.vae = Vae(pieces.take(struct.unpack("<I", pieces.take(4))[0]))
+        if self.features.channels != n or vae.features != n:
+            raise ValueError("section VAEW does not hold what it says")
+        self.residuals = Residuals(pieces, signals, vae.multipliers, vae.shifts)
+        self.x = array("i", bytes(4 * n))
+        self.back = array("i", bytes(4 * n))
+        self.tried = array("i", bytes(4 * n))
+        self.reset()
+
+    def reset(self):
+        self.forget()
+
+    # The bus woke up.
+    def forget(self):
+        self.signals.forget()
+        self.residuals.reset()
+        self.suspected = 0
+        self.blamed = -1
+
+    # The bits judged with this frame, or -1; `blamed` is the slot of the id that they are mostly about.
+    def frame(self, s, us, slot, code, data):
+        signals = self.signals
+        due = signals.frame(s, us, slot, code, data)
+        if due <= 0:
+            if due:
+                self.residuals.reset()
+            return -1
+        x = self.x
+        self.features.apply(signals.values, x, 4)
+        back = self.vae.decoder.run(self.vae.encoder.run(x))
+        for j in range(signals.count):
+            self.back[j] = back[j]
+        bits = self.residuals.bits(x, self.back)
+        self.suspected = self.residuals.suspect(NEVER, -1)
+        if bits >= self.threshold:
+            self.suspected = self.liar()
+        self.blamed = signals.slots[self.suspected]
+        return bits
+
+    # The place of the id that, given what the others say of it, leaves the smallest error.
+    def liar(self):
+        residuals = self.residuals
+        begin = self.signals.begin
+        tried = self.tried
+        found = i = self.suspected
+        least = NEVER
+        for _ in range(TRIED):
+            if i < 0 or residuals.largest[i] < 0:
+                break
+            for j in range(self.signals.count):
+                tried[j] = self.back[j] if begin[i] <= j < begin[i + 1] else self.x[j]
+            rest = residuals.rest(tried, self.vae.decoder.run(self.vae.encoder.run(tried)), i)
+            if rest < least:
+                least = rest
+                found = i
+            i = residuals.suspect(residuals.largest[i], i)
+        return found
+
+    # Kind, what was expected and what was seen, of the last judgement.
+    def words(self):
+        return self.residuals.words(self.suspected)

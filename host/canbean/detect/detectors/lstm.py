@@ -1,0 +1,229 @@
+"""Next value of signals across ids: a recurrent network, trained against a liar, says what each will be by all that came before.
+
+Sampled at a fixed rate, it sees what changes slowly after something else (a display after its sensor, a torque after a pedal), and
+what an id said before it began to lie. A sequence of `WINDOW` samples, in most of which one id or signal is another time's, is
+followed by the truth (`denoising.py`); a liar's error therefore lasts as long as the lie. Clean errors set how surprising one is.
+The id with the largest error is blamed.
+
+LSTW:
+
+```
+gate | signals (`signals.py`) | FEAT | u16 multiplier [d] | u8 shift [d] | u32 bytes | LSTM | tails (`residuals.py`)
+```
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from canbean.detect.denoising import apart, liars, minimise, neural, penalty
+from canbean.detect.informative import relations
+from canbean.detect.relation import judged, lesson
+from canbean.detect.residuals import Residuals, Scale
+from canbean.detect.signals import Signals
+from canbean.detect.windows import Gate
+from canbean.errors import ModelError, QuantizeError
+from canbean.tiny.deviation import check
+from canbean.tiny.dense import FEATURE
+from canbean.tiny.features import Features
+from canbean.tiny.lstm import Lstm
+from canbean.tiny.packing import Reader, padded
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from canbean.detect.relation import Lesson
+    from canbean.detect.windows import Clean, Judged, Traffic
+
+TAG = "LSTW"
+ABOUT = "what comes next: signals after all that came before"
+
+SIGNALS = 20
+CELLS = 28
+STEPS = 3000
+BATCH = 64
+WINDOW = 24
+"""Samples of a sequence: 2.4 s."""
+IGNORED = 4
+"""Samples at its beginning that are not asked for: the state is empty then."""
+DRAWN = 1e-4
+"""Price of a weight's squared size."""
+RATE = 5e-3
+FINEST = 0.02
+"""Standard deviations below which an error is not worth reducing."""
+
+Weights = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Detector:
+    """A recurrent network over sampled signals.
+
+    Attributes:
+        gate: between its bits and an alert.
+        signals: what is sampled, d signals.
+        features: readings to features.
+        scale: how large errors usually are.
+        model: the network, d inputs and d outputs.
+        residuals: how surprising errors are.
+    """
+
+    gate: Gate
+    signals: Signals
+    features: Features
+    scale: Scale
+    model: Lstm
+    residuals: Residuals
+
+    def gated(self, gate: Gate) -> Detector:
+        """The same detector behind another gate."""
+        return replace(self, gate=gate)
+
+    def to_bytes(self) -> bytes:
+        """The layout above."""
+        content = self.model.to_bytes()
+        parts = (self.gate, self.signals, self.features)
+        scales = padded(self.scale.multiplier.astype("<u2").tobytes())
+        scales += padded(self.scale.shift.astype("u1").tobytes())
+        head = b"".join(part.to_bytes() for part in parts)
+        return head + scales + struct.pack("<I", len(content)) + content + self.residuals.to_bytes()
+
+    def judge(self, traffic: Traffic) -> Judged:
+        """Every judgement from a fresh start; the integers equal the board's."""
+        samples = self.signals.sample(traffic)
+        x = self.features.apply(samples.values)
+        error = self.scale.normalised(surprises(self.model, x, samples.first))
+
+        def accuse(_: NDArray[np.int64], largest: NDArray[np.int64]) -> NDArray[np.int64]:
+            return np.asarray(largest.argmax(axis=1), np.int64)
+
+        return judged(self.signals, samples, self.residuals, error, accuse, traffic)
+
+
+def surprises(model: Lstm, x: NDArray[np.int64], first: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """What features (w, d) are off by from what was expected of them, (w, d); 0 where a state begins."""
+    errors = np.zeros_like(x)
+    for run in np.split(np.arange(len(x)), np.flatnonzero(first)[1:] if len(x) else []):
+        if len(run) > 1:
+            errors[run[1:]] = x[run[1:]] - model.run(x[run[:-1]])
+    return errors
+
+
+def learn(clean: Clean, *, steps: int = STEPS, most: int = SIGNALS) -> Detector | None:
+    """Learn from clean traffic; None where it is too little, or its signals tell too little of each other.
+
+    Args:
+        clean: the traffic.
+        steps: of training.
+        most: signals at most.
+
+    Raises:
+        UsageError: JAX is not installed.
+    """
+    neural()
+    taught = lesson(clean, most)
+    if taught is None:
+        return None
+    sequences = windows(taught)
+    if sequences is None:
+        return None
+    weights = train(taught, sequences, steps)
+    model = Lstm.from_float(
+        weights["inputs"], weights["recurrent"], weights["bias"], [(weights["head"], weights["offset"])], sequences
+    )
+    errors = surprises(model, taught.x, taught.first)
+    scale = Scale.of(errors[taught.later])
+    found = taught.tails(errors, scale)
+    if found is None:
+        return None
+    return Detector(found[1], taught.signals, taught.features, scale, model, found[0])
+
+
+def windows(taught: Lesson) -> NDArray[np.float64] | None:
+    """float64 (n, WINDOW + 1, d): all stretches of the earlier samples, in standard deviations; None without any."""
+    whole = ~taught.later
+    begins = np.cumsum(taught.first)
+    start = np.arange(len(whole) - WINDOW)
+    end = start + WINDOW
+    start = start[(begins[start] == begins[end]) & whole[start] & whole[end]]
+    if not len(start):
+        return None
+    found: NDArray[np.float64] = taught.x[start[:, None] + np.arange(WINDOW + 1)] / FEATURE
+    return found
+
+
+def train(taught: Lesson, sequences: NDArray[np.float64], steps: int) -> Weights:
+    """Gates (4 * cells rows: input, forget, candidate, output), head and their biases, float64."""
+    jax, _ = neural()
+    jnp = jax.numpy
+    x, group = taught.earlier, taught.signals.group
+    usual = np.maximum(np.sqrt(((x - x @ relations(x, group)) ** 2).mean(axis=0)), FINEST)
+    width = x.shape[1]
+    rng = np.random.default_rng(taught.seed)
+    begin = {
+        "inputs": rng.normal(0, 1 / np.sqrt(width), (4 * CELLS, width)),
+        "recurrent": rng.normal(0, 0.5 / np.sqrt(CELLS), (4 * CELLS, CELLS)),
+        "bias": np.concatenate([np.zeros(CELLS), np.zeros(CELLS), np.zeros(2 * CELLS)]),
+        "head": rng.normal(0, 1 / np.sqrt(CELLS), (width, CELLS)),
+        "offset": np.zeros(width),
+    }
+    rows, scale = jnp.asarray(sequences, "float32"), jnp.asarray(usual, "float32")
+    nothing = jax.tree.map(jnp.zeros_like, begin)
+
+    def loss(weights: Weights, key: Any) -> Any:
+        one, other, which = jax.random.split(key, 3)
+        truth = rows[jax.random.randint(one, (BATCH,), 0, len(sequences))]
+        lie = rows[jax.random.randint(other, (BATCH,), 0, len(sequences))]
+        lied = liars(which, BATCH, group)[:, None]
+        told = run(weights, jnp.where(lied, lie, truth)[:, :-1])[:, IGNORED:]
+        error = (truth[:, 1 + IGNORED :] - told) / scale
+        return penalty(error, lied) + DRAWN * apart(weights, nothing)
+
+    trained: Weights = minimise(loss, begin, steps, taught.seed, RATE)
+    return trained
+
+
+def run(weights: Weights, x: Any) -> Any:
+    """Sequences (n, t, d) to what is expected after each sample, (n, t, d), in JAX."""
+    jax, _ = neural()
+    jnp = jax.numpy
+
+    def step(state: Any, now: Any) -> Any:
+        memory, hidden = state
+        gates = now @ weights["inputs"].T + hidden @ weights["recurrent"].T + weights["bias"]
+        enter, forget, candidate, out = jnp.split(gates, 4, axis=1)
+        memory = jax.nn.sigmoid(forget) * memory + jax.nn.sigmoid(enter) * jnp.tanh(candidate)
+        hidden = jax.nn.sigmoid(out) * jnp.tanh(memory)
+        return (memory, hidden), hidden @ weights["head"].T + weights["offset"]
+
+    empty = jnp.zeros((x.shape[0], CELLS))
+    _, told = jax.lax.scan(step, (empty, empty), jnp.swapaxes(x, 0, 1))
+    return jnp.swapaxes(told, 0, 1)
+
+
+def read(section: bytes) -> Detector:
+    """Read the layout above.
+
+    Raises:
+        ModelError: the section does not hold such a detector.
+    """
+    reader = Reader(section, f"section {TAG}")
+    gate = Gate(*reader.struct("HBB"))
+    signals, features = Signals.parse(reader), Features.parse(reader)
+    count = len(signals)
+    scale = Scale(reader.array("u2", count), reader.array("u1", count))
+    (size,) = reader.struct("I")
+    model = Lstm.from_bytes(reader.array("u1", size).astype(np.uint8).tobytes(), f"section {TAG}")
+    residuals = Residuals.parse(reader, count)
+    reader.end()
+    if not count == len(features.channels) == model.features == model.outputs:
+        raise ModelError(f"{reader.where}: its parts are of different numbers of signals")
+    try:
+        check(scale.multiplier, scale.shift)
+    except QuantizeError as error:
+        raise ModelError(f"{reader.where}: {error}") from error
+    return Detector(gate, signals, features, scale, model, residuals)
