@@ -31,11 +31,11 @@ def random_signals(rng):
     return Signals(tuple(found), tuple(stale), int(rng.choice([20, 100])))
 
 
-def parts(rng, signals):
-    """Gate, features and tails for them."""
+def parts(rng, signals, times):
+    """Gate, features and tails for them; `times` 2: with changes."""
     count = len(signals)
     channels = []
-    for one in signals.signals:
+    for one in signals.signals * times:
         spread = 2.0 ** max(one.bits - 2, 0) * rng.uniform(0.3, 2)
         centre = 0.0 if one.signed else spread * rng.uniform(0, 4)
         channels.append(Channel.scaled(0, "linear", centre, 4096 / spread))
@@ -50,9 +50,9 @@ def random_detector(name, rng):
     """A detector of random weights: its errors are large, and differ."""
     signals = random_signals(rng)
     count = len(signals)
-    gate, features, tails = parts(rng, signals)
+    gate, features, tails = parts(rng, signals, 1 + (name == "vae"))
     if name == "vae":
-        return vae.Detector(gate, signals, features, random_vae(rng, count), tails)
+        return vae.Detector(gate, signals, features, random_vae(rng, 2 * count), tails)
     cells, bits = int(rng.integers(1, 9)), int(rng.integers(10, 16))
     gates = Dense((random_layer(rng, count + cells, 4 * cells),), -INT16, INT16)
     model = Lstm(gates, random_dense(rng, [cells, count], reach=1 << bits), bits)

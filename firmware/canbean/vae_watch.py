@@ -8,6 +8,7 @@ from .signals import Pieces, Signals
 from .vae import Vae
 
 TAG = "VAEW"
+BACK = 2  # samples before, from which a change is taken
 TRIED = 3
 NEVER = 0x3FFFFFFF
 
@@ -18,14 +19,17 @@ class Detector:
         self.threshold, self.need, self.of = struct.unpack("<HBB", pieces.take(4))
         signals = self.signals = Signals(pieces, fingerprint)
         n = signals.count
-        self.features = Features(pieces.take(4 + 12 * n))
+        self.features = Features(pieces.take(4 + 24 * n))
         vae = self.vae = Vae(pieces.take(struct.unpack("<I", pieces.take(4))[0]))
-        if self.features.channels != n or vae.features != n:
+        if self.features.channels != 2 * n or vae.features != 2 * n:
             raise ValueError("section VAEW does not hold what it says")
         self.residuals = Residuals(pieces, signals, vae.multipliers, vae.shifts)
-        self.x = array("i", bytes(4 * n))
-        self.back = array("i", bytes(4 * n))
-        self.tried = array("i", bytes(4 * n))
+        # readings: values and how they changed; values of the samples before, in turns
+        self.readings = array("i", bytes(8 * n))
+        self.before = array("i", bytes(4 * n * BACK))
+        self.x = array("i", bytes(8 * n))
+        self.back = array("i", bytes(8 * n))
+        self.tried = array("i", bytes(8 * n))
         self.reset()
 
     def reset(self):
@@ -34,9 +38,31 @@ class Detector:
     # The bus woke up.
     def forget(self):
         self.signals.forget()
+        self.begin()
+
+    # Nothing came before the next sample.
+    def begin(self):
         self.residuals.reset()
+        self.turn = -1
         self.suspected = 0
         self.blamed = -1
+
+    # Values, and how they changed since `BACK` samples before or since the state began.
+    def take(self):
+        values, readings, before = self.signals.values, self.readings, self.before
+        n = self.signals.count
+        if self.turn < 0:
+            self.turn = 0
+            for at in range(BACK * n):
+                before[at] = values[at % n]
+        at = self.turn * n
+        for j in range(n):
+            v = values[j]
+            readings[j] = v
+            readings[n + j] = v - before[at]
+            before[at] = v
+            at += 1
+        self.turn = (self.turn + 1) % BACK
 
     # The bits judged with this frame, or -1; `blamed` is the slot of the id that they are mostly about.
     def frame(self, s, us, slot, code, data):
@@ -44,12 +70,13 @@ class Detector:
         due = signals.frame(s, us, slot, code, data)
         if due <= 0:
             if due:
-                self.residuals.reset()
+                self.begin()
             return -1
         x = self.x
-        self.features.apply(signals.values, x, 4)
+        self.take()
+        self.features.apply(self.readings, x, 4)
         back = self.vae.decoder.run(self.vae.encoder.run(x))
-        for j in range(signals.count):
+        for j in range(2 * signals.count):
             self.back[j] = back[j]
         bits = self.residuals.bits(x, self.back)
         self.suspected = self.residuals.suspect(NEVER, -1)
@@ -63,13 +90,16 @@ class Detector:
         residuals = self.residuals
         begin = self.signals.begin
         tried = self.tried
+        n = self.signals.count
         found = i = self.suspected
         least = NEVER
         for _ in range(TRIED):
             if i < 0 or residuals.largest[i] < 0:
                 break
-            for j in range(self.signals.count):
-                tried[j] = self.back[j] if begin[i] <= j < begin[i + 1] else self.x[j]
+            for j in range(n):
+                given = self.back if begin[i] <= j < begin[i + 1] else self.x
+                tried[j] = given[j]
+                tried[n + j] = given[n + j]
             rest = residuals.rest(tried, self.vae.decoder.run(self.vae.encoder.run(tried)), i)
             if rest < least:
                 least = rest

@@ -12,6 +12,7 @@ import numpy as np
 
 from canbean.detect.informative import candidates, chosen, informative
 from canbean.detect.residuals import ERROR_MOST, USUAL, Residuals, Scale, leaky
+from canbean.detect.signals import with_changes
 from canbean.detect.windows import Judged
 from canbean.tiny.dense import FEATURE
 from canbean.tiny.features import Channel, Features
@@ -38,7 +39,7 @@ class Lesson:
     Attributes:
         signals: the signals, d.
         features: readings to features.
-        x: int64 (w, d), features of the samples in 1/4096 standard deviation.
+        x: int64 (w, d), features of the samples in 1/4096 standard deviation; (w, 2 d) with their changes.
         first: bool (w,), where a state begins anew.
         later: bool (w,), the held-back samples.
         hours: awake in the held-back part.
@@ -60,7 +61,7 @@ class Lesson:
 
     def worth_judging(self, errors: NDArray[np.int64]) -> NDArray[np.bool_]:
         """bool (d,): whose held-back errors (w, d) in 1/4096 are small against its own changes."""
-        spread = self.x.astype(np.float64).var(axis=0)
+        spread = self.x[:, : len(self.signals)].astype(np.float64).var(axis=0)
         lost = (errors[self.later].astype(np.float64) ** 2).mean(axis=0)
         return np.asarray(lost <= ERROR_MOST * spread)
 
@@ -75,12 +76,13 @@ class Lesson:
         return tails, tails.gate(bits[self.later], self.first[self.later], self.hours)
 
 
-def lesson(clean: Clean, most: int) -> Lesson | None:
+def lesson(clean: Clean, most: int, back: int = 0) -> Lesson | None:
     """The samples of the most informative signals, `most` at most; None where too little is clean or few are told.
 
     Args:
         clean: what to learn from; the earlier part chooses signals and standardises them.
         most: signals at most.
+        back: where it is not 0, features are also how signals changed since so many samples before.
     """
     traffic = clean.traffic
     steps = np.diff(traffic.frames.t_us)
@@ -96,14 +98,15 @@ def lesson(clean: Clean, most: int) -> Lesson | None:
     signals = chosen(every, np.asarray(columns))
     samples = signals.sample(traffic)
     later = clean.later[samples.at]
-    known = samples.values[~later].astype(np.float64)
+    values = with_changes(samples, back) if back else samples.values
+    known = values[~later].astype(np.float64)
     features = Features(
         tuple(
-            Channel.scaled(0, "linear", float(mean), FEATURE / float(spread))
+            Channel.scaled(0, "linear", float(mean), FEATURE / float(max(spread, 1e-3)))
             for mean, spread in zip(known.mean(axis=0), known.std(axis=0), strict=True)
         )
     )
-    x = features.apply(samples.values)
+    x = features.apply(values)
     return Lesson(signals, features, x, samples.first, later, clean.later_hours, clean.seed)
 
 

@@ -43,7 +43,7 @@ FINEST = 8
 """Steps of a feature below which no error is resolved."""
 QUANTILE, LIMIT = 0.999, 4.0
 """Errors are capped at so many times what so large a share of the clean ones stays below."""
-ERROR_MOST = 0.3
+ERROR_MOST = 0.1
 """Share of a signal's variance that its held-back errors have at most."""
 GATE = 2, 3
 """An alert takes so many of so many samples."""

@@ -197,6 +197,14 @@ class Signals:
         return cls(tuple(found), tuple(one[1] for one in ids), period)
 
 
+def with_changes(samples: Samples, back: int) -> NDArray[np.int64]:
+    """int64 (w, 2 d): values, and how they changed since so many samples before, or since the state began."""
+    number = np.arange(len(samples.at))
+    begun = np.maximum.accumulate(np.where(samples.first, number, 0))
+    before = samples.values[np.maximum(number - back, begun)]
+    return np.concatenate([samples.values, samples.values - before], axis=1)
+
+
 def due_at(t_us: NDArray[np.int64], epoch: NDArray[np.int64], period_us: int) -> NDArray[np.int64]:
     """int64 (w,): the frames with which samples are due. The first frame after a sleep only starts the rate."""
     due = []

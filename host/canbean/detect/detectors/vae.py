@@ -25,7 +25,7 @@ from canbean.detect.denoising import BATCH, apart, liars, minimise, neural, pena
 from canbean.detect.informative import relations
 from canbean.detect.relation import judged, lesson
 from canbean.detect.residuals import Residuals, Scale
-from canbean.detect.signals import Signals
+from canbean.detect.signals import Signals, with_changes
 from canbean.detect.windows import Gate
 from canbean.errors import ModelError
 from canbean.tiny.dense import FEATURE
@@ -42,9 +42,11 @@ if TYPE_CHECKING:
 TAG = "VAEW"
 ABOUT = "what belongs together: signals of an id against those of all others"
 
-SIGNALS = 28
-CODE = 16
-EXTRA = 8
+SIGNALS = 22
+BACK = 2
+"""Features are also how signals changed since so many samples before: what follows another a little later moves with it."""
+CODE = 18
+EXTRA = 6
 """Units of each half that are not linear."""
 STEPS = 6000
 DRAWN = 0.1
@@ -87,14 +89,14 @@ class Detector:
         return head + struct.pack("<I", len(content)) + content + self.residuals.to_bytes()
 
     def errors(self, x: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Normalised errors (w, d) of features (w, d)."""
+        """Normalised errors (w, d) of features (w, 2 d)."""
         scale = Scale(self.model.multiplier, self.model.shift)
-        return scale.normalised(x - self.model.reconstruct(x))
+        return scale.normalised(x - self.model.reconstruct(x))[:, : len(self.signals)]
 
     def judge(self, traffic: Traffic) -> Judged:
         """Every judgement from a fresh start; the integers equal the board's."""
         samples = self.signals.sample(traffic)
-        x = self.features.apply(samples.values)
+        x = self.features.apply(with_changes(samples, BACK))
 
         def accuse(bits: NDArray[np.int64], largest: NDArray[np.int64]) -> NDArray[np.int64]:
             place = largest.argmax(axis=1)
@@ -111,7 +113,7 @@ class Detector:
         rest = np.full(order.shape, np.iinfo(np.int64).max)
         for column in range(order.shape[1]):
             without = self.signals.group == order[:, column, None]
-            error = np.abs(self.errors(np.where(without, back, x)))
+            error = np.abs(self.errors(np.where(np.tile(without, 2), back, x)))
             left = np.where(self.residuals.judged & ~without, error, -1).max(axis=1)
             possible = np.take_along_axis(largest, order[:, column, None], axis=1)[:, 0] >= 0
             rest[possible, column] = left[possible]
@@ -131,13 +133,14 @@ def learn(clean: Clean, *, steps: int = STEPS, most: int = SIGNALS) -> Detector 
         UsageError: JAX is not installed.
     """
     neural()
-    taught = lesson(clean, most)
+    taught = lesson(clean, most, BACK)
     if taught is None:
         return None
     halves = train(taught, steps)
     model = quantized(taught, halves)
-    errors = taught.x - model.reconstruct(taught.x)
-    found = taught.tails(errors, Scale(model.multiplier, model.shift))
+    count = len(taught.signals)
+    errors = (taught.x - model.reconstruct(taught.x))[:, :count]
+    found = taught.tails(errors, Scale(model.multiplier[:count], model.shift[:count]))
     if found is None:
         return None
     return Detector(found[1], taught.signals, taught.features, model, found[0])
@@ -147,14 +150,14 @@ def quantized(taught: Lesson, halves: Halves) -> Vae:
     """The trained halves in integers, with the held-back errors as usual ones."""
     encoder, decoder = (tuple(zip(*halves[name], strict=True)) for name in ("encoder", "decoder"))
     reach = np.concatenate([taught.x / FEATURE, 1.5 * taught.x / FEATURE])
-    draft = Vae.from_float(encoder, decoder, np.ones(len(taught.signals)), reach)
+    draft = Vae.from_float(encoder, decoder, np.ones(taught.x.shape[1]), reach)
     scale = Scale.of((taught.x - draft.reconstruct(taught.x))[taught.later])
     return replace(draft, multiplier=scale.multiplier, shift=scale.shift)
 
 
 def train(taught: Lesson, steps: int) -> Halves:
     """Weights and biases of the layers of both halves, float64."""
-    x, group = taught.earlier, taught.signals.group
+    x, group = taught.earlier, np.tile(taught.signals.group, 2)
     weights = relations(x, group)
     usual = np.maximum(np.sqrt(((x - x @ weights) ** 2).mean(axis=0)), FINEST)
     begin = linear(x, weights, usual, np.random.default_rng(taught.seed))
@@ -232,6 +235,6 @@ def read(section: bytes) -> Detector:
     model = Vae.from_bytes(reader.array("u1", size).astype(np.uint8).tobytes(), f"section {TAG}")
     residuals = Residuals.parse(reader, len(signals))
     reader.end()
-    if not len(signals) == len(features.channels) == model.features:
+    if not 2 * len(signals) == len(features.channels) == model.features:
         raise ModelError(f"{reader.where}: its parts are of different numbers of signals")
     return Detector(gate, signals, features, model, residuals)
