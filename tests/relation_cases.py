@@ -27,8 +27,8 @@ def random_signals(rng):
             span = (bit + bits + 7) // 8
             byte = int(rng.integers(span - 1, 8)) if down else int(rng.integers(0, 9 - span))
             found.append(Signal(key, byte, bit, down, bool(rng.random() < 0.5), bits))
-    stale = rng.choice([50, 300, 5000], len(keys)).tolist()
-    return Signals(tuple(found), tuple(stale), int(rng.choice([20, 100])))
+    stale = rng.choice([300, 1000, 5000], len(keys)).tolist()
+    return Signals(tuple(found), tuple(stale), int(rng.choice([20, 50])))
 
 
 def parts(rng, signals, times):
@@ -39,11 +39,15 @@ def parts(rng, signals, times):
         spread = 2.0 ** max(one.bits - 2, 0) * rng.uniform(0.3, 2)
         centre = 0.0 if one.signed else spread * rng.uniform(0, 4)
         channels.append(Channel.scaled(0, "linear", centre, 4096 / spread))
-    edge = rng.integers(600, 1100, count)
+    edge = rng.integers(500, 1000, count)
     edge[rng.random(count) < 0.2] = UNJUDGED
-    edge[[0, -1]] = 700
-    tails = Residuals(edge, rng.integers(0, 200, count), rng.integers(1, 400, count), rng.integers(1, INT16, count))
-    return Gate(int(rng.integers(1, 400)), 2, 3), Features(tuple(channels)), tails
+    edge[[0, -1]] = 600
+    low, high = np.full(count, -INT16), np.full(count, INT16)
+    if rng.random() < 0.5:
+        high[0] = rng.integers(8000, 30000)
+    slope, cap = rng.integers(1, 200, count), rng.integers(100, INT16, count)
+    tails = Residuals(edge, rng.integers(0, 200, count), slope, cap, low, high)
+    return Gate(int(rng.integers(1, 900)), 2, 3), Features(tuple(channels)), tails
 
 
 def random_detector(name, rng):
@@ -60,7 +64,7 @@ def random_detector(name, rng):
     return lstm.Detector(gate, signals, features, scale, model, tails)
 
 
-def random_traffic(rng, signals, count=600):
+def random_traffic(rng, signals, count=800):
     """Traffic of its ids and others: pauses, sleeps, times that run backwards, short payloads."""
     steps = rng.exponential(9_000, count).astype(np.int64)
     odd = rng.random(count)

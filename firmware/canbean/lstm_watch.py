@@ -40,7 +40,6 @@ class Detector:
     def begin(self):
         self.lstm.reset()
         self.residuals.reset()
-        self.new = True
         self.suspected = 0
         self.blamed = -1
 
@@ -54,8 +53,10 @@ class Detector:
             return -1
         x, expected = self.x, self.expected
         self.features.apply(signals.values, x, 4)
-        bits = self.residuals.bits(x, x if self.new else expected)
-        self.new = False
+        if not self.residuals.known(x):
+            self.begin()
+            return -1
+        bits = self.residuals.bits(x, expected)
         then = self.lstm.run(x)
         for j in range(signals.count):
             expected[j] = then[j]

@@ -4,6 +4,7 @@ from array import array
 from .bucket import bucket
 
 UNJUDGED = 65535
+WARM = 8
 CAP = 1024
 USUAL = 869
 
@@ -14,6 +15,7 @@ class Residuals:
         n = signals.count
         size = 2 * n + 3 & ~3
         self.edge, self.base, self.slope, self.cap = [array("H", pieces.take(size)) for _ in range(4)]
+        self.low, self.high = [array("h", pieces.take(size)) for _ in range(2)]
         pieces.end()
         self.signals = signals
         self.multipliers = multipliers
@@ -24,8 +26,16 @@ class Residuals:
         self.largest = array("i", bytes(4 * signals.ids))
 
     def reset(self):
+        self.age = 0
         for j in range(self.signals.count):
             self.mean[j] = 0
+
+    # Whether all signals lie where clean traffic had them.
+    def known(self, x):
+        for j in range(self.signals.count):
+            if not self.low[j] <= x[j] <= self.high[j]:
+                return False
+        return True
 
     # The normalised error of one signal.
     def normalised(self, j, d):
@@ -38,20 +48,23 @@ class Residuals:
         most = 0
         mean = self.mean
         signals = self.signals
+        warm = self.age >= WARM
+        if not warm:
+            self.age += 1
         for i in range(signals.ids):
             largest = -1
             for j in range(signals.begin[i], signals.begin[i + 1]):
-                u = self.normalised(j, x[j] - expected[j])
+                u = self.normalised(j, x[j] - expected[j]) if warm else 0
                 self.error[j] = u
                 cap = self.cap[j]
                 v = cap if u > cap else -cap if u < -cap else u
                 m = mean[j]
-                m += (v << 4) - m >> 2
+                m += (v << 4) - m >> 3
                 mean[j] = m
                 if self.edge[j] == UNJUDGED:
                     continue
                 largest = max(largest, abs(u))
-                beyond = bucket(abs(m)) - self.edge[j]
+                beyond = bucket(min(abs(m), abs(v) << 5)) - self.edge[j]
                 if beyond > 0:
                     most = max(most, self.base[j] + (self.slope[j] * beyond >> 6))
             self.largest[i] = largest

@@ -75,6 +75,9 @@ class Detector:
         x = self.x
         self.take()
         self.features.apply(self.readings, x, 4)
+        if not self.residuals.known(x):
+            self.begin()
+            return -1
         back = self.vae.decoder.run(self.vae.encoder.run(x))
         for j in range(2 * signals.count):
             self.back[j] = back[j]

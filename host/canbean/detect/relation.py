@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from canbean.detect.informative import candidates, chosen, informative
-from canbean.detect.residuals import ERROR_MOST, USUAL, Residuals, Scale, leaky
+from canbean.detect.residuals import ERROR_MOST, USUAL, WARM, Residuals, Scale, levels, since
 from canbean.detect.signals import with_changes
 from canbean.detect.windows import Judged
 from canbean.tiny.dense import FEATURE
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 KIND = "relation"
 ENOUGH_S = 120.0
 """Clean seconds below which nothing is learned."""
+REACH = 7.0
+"""Steps of 4096 within which a signal lies; 16-bit features end at 8."""
 JUDGED_LEAST = 4
 """Signals without which there is nothing to hold together."""
 
@@ -71,8 +73,9 @@ class Lesson:
         if judged.sum() < JUDGED_LEAST or len(np.unique(self.signals.group[judged])) < 2:
             return None
         error = scale.normalised(errors)
-        tails = Residuals.learn(error, self.first, later=self.later, judged=judged)
-        bits = tails.bits(leaky(error, self.first, tails.cap))
+        tails = Residuals.learn(
+            self.x[:, : len(self.signals)], error, self.first, later=self.later, judged=judged)
+        bits = tails.bits(levels(error, self.first, tails.cap))
         return tails, tails.gate(bits[self.later], self.first[self.later], self.hours)
 
 
@@ -100,14 +103,26 @@ def lesson(clean: Clean, most: int, back: int = 0) -> Lesson | None:
     later = clean.later[samples.at]
     values = with_changes(samples, back) if back else samples.values
     known = values[~later].astype(np.float64)
+    mean, spread = known.mean(axis=0), known.std(axis=0)
+    # All of the clean range is told apart, not only what is usual; of changes the usual ones are.
+    reach = np.abs(values - mean).max(axis=0) / REACH
+    reach[len(signals) :] = 1e-3
+    spread = np.maximum(spread, reach)
     features = Features(
         tuple(
-            Channel.scaled(0, "linear", float(mean), FEATURE / float(max(spread, 1e-3)))
-            for mean, spread in zip(known.mean(axis=0), known.std(axis=0), strict=True)
+            Channel.scaled(0, "linear", float(centre), FEATURE / float(wide))
+            for centre, wide in zip(mean, spread, strict=True)
         )
     )
     x = features.apply(values)
     return Lesson(signals, features, x, samples.first, later, clean.later_hours, clean.seed)
+
+
+def known_samples(signals: Signals, features: Features, residuals: Residuals, traffic: Traffic) -> Samples:
+    """The samples that are judged: all signals lie where clean traffic had them."""
+    samples = signals.sample(traffic)
+    own = Features(features.channels[: len(signals)])
+    return samples.where(residuals.known(own.apply(samples.values)))
 
 
 def judged(
@@ -128,7 +143,8 @@ def judged(
         accuse: `accuse(bits, suspects)` gives the place of the id to blame among the signals' ids, (w,).
         traffic: the ids of the fingerprint.
     """
-    bits = residuals.bits(leaky(error, samples.first, residuals.cap))
+    bits = residuals.bits(levels(error, samples.first, residuals.cap))
+    error = np.where((since(samples.first) < WARM)[:, None], 0, error)
     place = accuse(bits, suspects(signals, residuals, error))
     size = np.where(residuals.judged & (signals.group == place[:, None]), np.abs(error), -1)
     worst = size.argmax(axis=1)

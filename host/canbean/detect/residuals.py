@@ -1,15 +1,19 @@
 """From what a model makes of signals to bits: each signal's error, normalised, held in a leaky mean, told in sixteenths of a bit.
 
 * An error is `u = (|x - expected| * p >> (s - 1)) + 1 >> 1`, in 1/870 of what is usual of it (`tiny.deviation`), with its sign.
-* The mean is `m += (16 * clamp(u, -cap, cap) - m) >> 2`: an error must last, and a large one is forgotten as fast as a small one.
-* Its bits are `base + (slope * (bucket(|m|) - edge) >> 6)` beyond the edge: an exponential tail of its logarithm (`tails.py`), tempered
+* The mean is `m += (16 * clamp(u, -cap, cap) - m) >> 3`: an error must last. The level is `min(|m|, 32 * |u|)`: one that is over is
+  forgotten at once.
+* Its bits are `base + (slope * (bucket(level) - edge) >> 6)` beyond the edge: an exponential tail of its logarithm (`tails.py`), tempered
   by held-back traffic. A signal whose held-back errors are not small against its own changes is not judged.
 * The window's bits are those of the most surprising signal, at most 1024.
+* Relations are known where clean traffic was. A sample with a signal outside of its range, widened a little, is not judged, and the
+  state begins anew after it: ranges are for others to judge. In a state's first samples no error counts.
 
 The twin of `firmware/canbean/residuals.py`. In a section, arrays padded to 4 bytes:
 
 ```
 u16 edge [d] (65535: not judged) | u16 base [d] | u16 slope [d] | u16 cap [d]
+i16 low [d] | i16 high [d]
 ```
 """
 
@@ -23,6 +27,7 @@ import numpy as np
 from canbean.detect.tails import fit_tail, return_level
 from canbean.detect.windows import Gate
 from canbean.errors import ModelError
+from canbean.tiny.dense import INT16
 from canbean.tiny.deviation import PER_SIGMA, quantize_sigma
 from canbean.tiny.fixed import bucket
 from canbean.tiny.packing import padded
@@ -35,20 +40,26 @@ if TYPE_CHECKING:
 UNJUDGED = 65_535
 CAP_BITS = 1024
 CAP_MOST = 32_767
-LEAK = 2
-"""The mean moves by a quarter of the difference with each sample: its memory is 0.4 s."""
+LEAK = 3
+"""The mean moves by an eighth of the difference with each sample: its memory is 0.8 s."""
+PRESENT = 1
+"""Logarithm of how far the mean may exceed the error of the moment."""
 USUAL = int(PER_SIGMA)
 """Steps of a normalised error to one that is usual."""
 FINEST = 8
 """Steps of a feature below which no error is resolved."""
-QUANTILE, LIMIT = 0.999, 4.0
+QUANTILE, LIMIT = 0.999, 8.0
 """Errors are capped at so many times what so large a share of the clean ones stays below."""
 ERROR_MOST = 0.1
 """Share of a signal's variance that its held-back errors have at most."""
 GATE = 2, 3
 """An alert takes so many of so many samples."""
-SETTLE = 16
-"""Samples after a start in which the means are still small."""
+WARM = 8
+"""Samples after a state's begin whose errors do not count."""
+SETTLE = 24
+"""Samples after it in which the means are still small."""
+WIDER = 0.05
+"""Of a signal's range in clean traffic, by which it may pass it at either end."""
 SECOND = 10
 """Samples a second; the peaks of clean bits are one a second, as alerts of an id within a second are one."""
 
@@ -77,16 +88,19 @@ class Residuals:
     """The tails of d signals; int64 (d,) each.
 
     Attributes:
-        edge: buckets of the leaky mean beyond which it surprises, `UNJUDGED` where the signal is not judged.
+        edge: buckets of the level beyond which it surprises, `UNJUDGED` where the signal is not judged.
         base: sixteenths of a bit at the edge.
         slope: sixteenths of a bit an octave beyond it.
         cap: of the normalised error.
+        low, high: of the signal's feature; outside nothing is judged.
     """
 
     edge: NDArray[np.int64]
     base: NDArray[np.int64]
     slope: NDArray[np.int64]
     cap: NDArray[np.int64]
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
 
     @property
     def judged(self) -> NDArray[np.bool_]:
@@ -96,6 +110,7 @@ class Residuals:
     @classmethod
     def learn(
         cls,
+        x: NDArray[np.int64],
         error: NDArray[np.int64],
         first: NDArray[np.bool_],
         *,
@@ -105,6 +120,7 @@ class Residuals:
         """Tails of clean errors.
 
         Args:
+            x: (w, d), features of the signals.
             error: (w, d), normalised.
             first: (w,), where a state begins anew.
             later: (w,), the held-back windows; the others were fitted.
@@ -113,7 +129,7 @@ class Residuals:
         size = np.abs(error)
         usual = [np.quantile(size[part], QUANTILE, axis=0) for part in (later, ~later)]
         cap = np.clip(np.ceil(LIMIT * np.maximum(*usual)), 1, CAP_MOST).astype(np.int64)
-        level = bucket(np.abs(leaky(error, first, cap)))
+        level = bucket(levels(error, first, cap))
         settled = since(first) >= SETTLE
         edge, base, slope = (np.zeros(len(cap), np.int64) for _ in range(3))
         for column in range(len(cap)):
@@ -124,11 +140,18 @@ class Residuals:
             edge[column] = tail.edge
             base[column] = np.clip(round(16 * tail.base), 0, CAP_BITS)
             slope[column] = np.clip(round(16 * 64 * tail.slope), 1, 16_384)
-        return cls(np.where(judged, edge, UNJUDGED), base, slope, cap)
+        low, high = x.min(axis=0), x.max(axis=0)
+        room = np.ceil(WIDER * (high - low)).astype(np.int64)
+        ends = np.clip([low - room, high + room], -INT16, INT16)
+        return cls(np.where(judged, edge, UNJUDGED), base, slope, cap, ends[0], ends[1])
 
-    def bits(self, mean: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Leaky means (w, d) to the bits of the window (w,)."""
-        beyond = bucket(np.abs(mean)) - self.edge
+    def known(self, x: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which samples (w, d) lie where clean traffic was, bool (w,)."""
+        return np.asarray(((x >= self.low) & (x <= self.high)).all(axis=1))
+
+    def bits(self, level: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Levels (w, d) to the bits of the window (w,)."""
+        beyond = bucket(level) - self.edge
         each = np.where(beyond > 0, self.base + (self.slope * beyond >> 6), 0)
         return np.asarray(np.minimum(each.max(axis=1, initial=0), CAP_BITS), np.int64)
 
@@ -144,7 +167,9 @@ class Residuals:
 
     def to_bytes(self) -> bytes:
         """The layout above."""
-        return b"".join(padded(a.astype("<u2").tobytes()) for a in (self.edge, self.base, self.slope, self.cap))
+        tails, ends = (self.edge, self.base, self.slope, self.cap), (self.low, self.high)
+        arrays = [a.astype("<u2") for a in tails] + [a.astype("<i2") for a in ends]
+        return b"".join(padded(array.tobytes()) for array in arrays)
 
     @classmethod
     def parse(cls, reader: Reader, count: int) -> Residuals:
@@ -158,12 +183,13 @@ class Residuals:
         # slope * bucket stays below 2**30: a bucket is below 2**11
         if (edge[judged] > 2048).any() or base.max() > CAP_BITS or slope.max() > 16_384 or cap.max() > CAP_MOST:
             raise ModelError(f"{reader.where}: a tail is outside its range")
-        return cls(edge, base, slope, cap)
+        low, high = (reader.array("i2", count) for _ in range(2))
+        return cls(edge, base, slope, cap, low, high)
 
 
-def leaky(error: NDArray[np.int64], first: NDArray[np.bool_], cap: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Leaky means (w, d) of normalised errors (w, d), from 0 wherever a state begins anew."""
-    capped = np.clip(error, -cap, cap) << 4
+def levels(error: NDArray[np.int64], first: NDArray[np.bool_], cap: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Levels (w, d) of normalised errors (w, d), from 0 wherever a state begins anew and until it is warm."""
+    capped = np.where((since(first) < WARM)[:, None], 0, np.clip(error, -cap, cap)) << 4
     means = np.empty_like(capped)
     mean = np.zeros(error.shape[1], np.int64)
     for now, begins in enumerate(first.tolist()):
@@ -171,7 +197,7 @@ def leaky(error: NDArray[np.int64], first: NDArray[np.bool_], cap: NDArray[np.in
             mean = np.zeros_like(mean)
         mean = mean + ((capped[now] - mean) >> LEAK)
         means[now] = mean
-    return means
+    return np.minimum(np.abs(means), np.abs(capped) << PRESENT)
 
 
 def since(first: NDArray[np.bool_]) -> NDArray[np.int64]:

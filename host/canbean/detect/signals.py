@@ -95,6 +95,11 @@ class Samples:
     values: NDArray[np.int64]
     first: NDArray[np.bool_]
 
+    def where(self, kept: NDArray[np.bool_]) -> Samples:
+        """Some of them; after one that is left out a state begins anew."""
+        number = np.flatnonzero(kept)
+        return Samples(self.at[kept], self.values[kept], self.first[kept] | (np.diff(number, prepend=-2) != 1))
+
 
 @dataclass(frozen=True)
 class Signals:

@@ -22,7 +22,7 @@ import numpy as np
 
 from canbean.detect.denoising import apart, liars, minimise, neural, penalty
 from canbean.detect.informative import relations
-from canbean.detect.relation import judged, lesson
+from canbean.detect.relation import judged, known_samples, lesson
 from canbean.detect.residuals import Residuals, Scale
 from canbean.detect.signals import Signals
 from canbean.detect.windows import Gate
@@ -94,7 +94,7 @@ class Detector:
 
     def judge(self, traffic: Traffic) -> Judged:
         """Every judgement from a fresh start; the integers equal the board's."""
-        samples = self.signals.sample(traffic)
+        samples = known_samples(self.signals, self.features, self.residuals, traffic)
         x = self.features.apply(samples.values)
         error = self.scale.normalised(surprises(self.model, x, samples.first))
 
