@@ -1,10 +1,16 @@
-"""Lies about one physical signal on a simulated drive: the true frames at their own times, counters and checksums kept right."""
+"""Lies about one physical signal on a simulated drive: the true frames at their own times, counters and checksums kept right.
+
+And detectors of windows alone, without the rest of a watch: what they are given, and the alerts they raise.
+"""
 
 import numpy as np
 
 from canbean.can import simulate
 from canbean.can.driving import physical
 from canbean.can.vehicle import MESSAGES
+from canbean.detect.alerts import Alert
+from canbean.detect.fingerprint import epochs, rows_of
+from canbean.detect.windows import Clean, Traffic
 
 KINDS = ("plateau", "ramp", "constant", "replay")
 ALONE = ("Light", "BrakeTemperature")
@@ -13,6 +19,7 @@ PERIOD_MS = 50
 """Ids that come at least so often: with a frame every 100 ms an event falls apart into single frames."""
 LIE = 0.1
 """A lie is off by more than this share of the signal's range, in at least half of the frames."""
+LEARNED_SHARE, SLEEP_US = 0.6, 1_000_000
 STEPS = 20
 """A signal that does not even move so many steps in a drive is no physical value to lie about."""
 
@@ -100,3 +107,32 @@ class Liar:
             data[rows], label[rows] = payload, 1
             made.append((message, signal))
         return self.clean.changed(data=data, label=label, labels=("", kind)), made
+
+
+def traffic_of(frames, keys=None):
+    """Frames as detectors are given them."""
+    frames = frames[(frames.flags & 0b110) == 0].in_time_order()
+    keys = np.unique(frames.key) if keys is None else keys
+    return Traffic(frames, rows_of(keys, frames.key), epochs(frames.t_us, SLEEP_US), keys)
+
+
+def clean_of(frames, seed=0):
+    """A clean log, its last 40 % held back."""
+    traffic = traffic_of(frames)
+    steps = np.diff(traffic.frames.t_us, prepend=traffic.frames.t_us[:1])
+    awake = np.cumsum(np.where((steps > 0) & (steps < SLEEP_US), steps, 0))
+    later = awake >= LEARNED_SHARE * awake[-1]
+    return Clean(traffic, later, float(awake[-1] - awake[later][0]) / 3.6e9, seed)
+
+
+def alerts_of(detector, name, traffic):
+    """The alerts of a detector."""
+    said = detector.judge(traffic)
+    out = []
+    for window in np.flatnonzero(detector.gate.opens(said.bits, traffic.epoch[said.at])).tolist():
+        row, bits = int(said.blamed[window]), int(said.bits[window])
+        key = int(traffic.keys[row]) if row >= 0 else None
+        words = said.words(window)
+        t_us = int(traffic.frames.t_us[said.at[window]])
+        out.append(Alert(t_us, key, 0, name, words[0], bits, detector.gate.threshold, *words[1:], "low", 1, 0))
+    return out

@@ -13,48 +13,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import numpy as np
-
 from canbean.can import attacks, logs, simulate
 from canbean.detect import score
-from canbean.detect.alerts import Alert
 from canbean.detect.detectors import module
-from canbean.detect.fingerprint import epochs, rows_of
-from canbean.detect.windows import Clean, Traffic
 from conftest import RECORDINGS
-from masquerade_cases import KINDS, Liar
+from masquerade_cases import KINDS, Liar, alerts_of, clean_of, traffic_of
 
 NAMES = ("vae", "lstm")
-SECONDS, LEARNED_SHARE, SLEEP_US = 600.0, 0.6, 1_000_000
-
-
-def traffic_of(frames, keys=None):
-    """Frames as detectors are given them."""
-    frames = frames[(frames.flags & 0b110) == 0].in_time_order()
-    keys = np.unique(frames.key) if keys is None else keys
-    return Traffic(frames, rows_of(keys, frames.key), epochs(frames.t_us, SLEEP_US), keys)
-
-
-def clean_of(frames, seed=0):
-    """A clean log, its last 40 % held back."""
-    traffic = traffic_of(frames)
-    steps = np.diff(traffic.frames.t_us, prepend=traffic.frames.t_us[:1])
-    awake = np.cumsum(np.where((steps > 0) & (steps < SLEEP_US), steps, 0))
-    later = awake >= LEARNED_SHARE * awake[-1]
-    return Clean(traffic, later, float(awake[-1] - awake[later][0]) / 3.6e9, seed)
-
-
-def alerts_of(detector, name, traffic):
-    """The alerts of a detector."""
-    said = detector.judge(traffic)
-    out = []
-    for window in np.flatnonzero(detector.gate.opens(said.bits, traffic.epoch[said.at])).tolist():
-        row, bits = int(said.blamed[window]), int(said.bits[window])
-        key = int(traffic.keys[row]) if row >= 0 else None
-        words = said.words(window)
-        t_us = int(traffic.frames.t_us[said.at[window]])
-        out.append(Alert(t_us, key, 0, name, words[0], bits, detector.gate.threshold, *words[1:], "low", 1, 0))
-    return out
+SECONDS = 600.0
 
 
 class Tables:

@@ -101,6 +101,17 @@ def penalty(error: Any, lied: Any) -> Any:
     return (price * jnp.where(lied, EMPHASIS, 1.0)).mean()
 
 
+def rounded(weight: Any) -> Any:
+    """A weight matrix in 255 steps a row, as it will be stored; gradients pass as if it were not.
+
+    Training then finds weights whose rounding does little harm (straight-through estimator: Bengio et al. 2013; Jacob et al. 2018).
+    """
+    jax, _ = neural()
+    jnp = jax.numpy
+    step = jnp.maximum(jnp.abs(weight).max(axis=1, keepdims=True), 1e-9) / 127
+    return weight + jax.lax.stop_gradient(jnp.round(weight / step) * step - weight)
+
+
 def apart(parameters: Any, start: Any) -> Any:
     """The squared distance of parameters from where they started."""
     jax, _ = neural()

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from canbean.detect.denoising import BATCH, apart, liars, minimise, neural, penalty
+from canbean.detect.denoising import BATCH, apart, liars, minimise, neural, penalty, rounded
 from canbean.detect.informative import relations
 from canbean.detect.relation import judged, known_samples, lesson
 from canbean.detect.residuals import Residuals, Scale
@@ -171,7 +171,8 @@ def train(taught: Lesson, steps: int) -> Halves:
         truth = rows[jax.random.randint(one, (BATCH,), 0, len(x))]
         lie = rows[jax.random.randint(other, (BATCH,), 0, len(x))]
         lied = liars(which, BATCH, group)
-        back = run(halves, jnp.where(lied, lie, truth), jnp.maximum)
+        stored = {name: [(rounded(weight), bias) for weight, bias in half] for name, half in halves.items()}
+        back = run(stored, jnp.where(lied, lie, truth), jnp.maximum)
         return penalty((truth - back) / scale, lied) + DRAWN * apart(halves, start)
 
     trained: Halves = minimise(loss, begin, steps, taught.seed)

@@ -1,0 +1,111 @@
+"""The recurrent network that knows what comes next: learned in a few steps from a short simulated drive."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from canbean.can import simulate
+from canbean.detect.detectors import lstm, module, names
+from canbean.detect.windows import Gate
+from canbean.errors import ModelError, UsageError
+from canbean.tiny.lstm import run_float
+from kind_cases import random_lstm
+from masquerade_cases import clean_of
+
+SECONDS, STEPS = 200.0, 150
+
+
+@pytest.fixture(scope="module")
+def clean():
+    pytest.importorskip("jax")
+    return clean_of(simulate.drive(SECONDS, 6), seed=3)
+
+
+@pytest.fixture(scope="module")
+def taught(clean):
+    return lstm.lesson(clean, 8)
+
+
+@pytest.fixture(scope="module")
+def weights(taught):
+    return lstm.train(taught, lstm.windows(taught), STEPS)
+
+
+def test_it_is_found_by_name():
+    assert "lstm" in names()
+    assert module("lstm") is lstm
+
+
+def test_what_is_trained_is_what_is_packed(taught, weights):
+    """JAX's equations are those of the packed kind."""
+    x = lstm.windows(taught)[:5]
+    hidden = run_float(weights["inputs"], weights["recurrent"], weights["bias"], x)
+    expected = hidden @ weights["head"].T + weights["offset"]
+    assert np.allclose(np.asarray(lstm.run(weights, x.astype("float32"))), expected, atol=1e-4)
+
+
+def test_training_helps(taught, weights):
+    x = lstm.windows(taught)[::7]
+    told = np.asarray(lstm.run(weights, x[:, :-1]))[:, lstm.IGNORED :]
+    error = ((x[:, 1 + lstm.IGNORED :] - told) ** 2).mean()
+    assert error < 0.5 * (x**2).mean()
+
+
+def test_windows_do_not_cross_a_new_state(taught):
+    count = len(lstm.windows(taught))
+    broken = taught.first.copy()
+    broken[500] = True
+    other = lstm.Lesson(taught.signals, taught.features, taught.x, broken, taught.later, 1.0, 0)
+    assert len(lstm.windows(other)) == count - lstm.WINDOW
+
+
+def test_a_state_begins_without_a_surprise():
+    rng = np.random.default_rng(1)
+    model = random_lstm(rng)
+    while model.outputs != model.features:
+        model = random_lstm(rng)
+    x = rng.integers(-9000, 9000, (30, model.features))
+    first = np.zeros(30, bool)
+    first[[0, 11]] = True
+    found = lstm.surprises(model, x, first)
+    assert not found[[0, 11]].any()
+    assert found[12:].tolist() == (x[12:] - model.run(x[11:-1])).tolist()
+    assert not len(lstm.surprises(model, x[:0], first[:0]))
+
+
+def test_learning_gives_a_section_that_is_read_again_and_repeats(clean):
+    learned = lstm.learn(clean, steps=STEPS, most=8)
+    if learned is None:  # so few steps may leave too few signals that are told
+        pytest.fail("nothing was learned")
+    section = learned.to_bytes()
+    assert len(section) <= 8192
+    assert Gate.from_bytes(section) == learned.gate
+    assert lstm.read(section).to_bytes() == section
+    with pytest.raises(ModelError, match="LSTW"):
+        lstm.read(section + bytes(4))
+    assert lstm.learn(clean, steps=STEPS, most=8).to_bytes() == section
+    said = learned.judge(clean.traffic)
+    assert (np.diff(said.at) > 0).all()
+    assert said.bits.max() <= 1024
+    assert said.words(0)[0] == "relation"
+
+
+def test_the_section_of_the_usual_size_fits(clean):
+    most = lstm.SIGNALS
+    taught = lstm.lesson(clean, most)
+    ids = len(taught.signals.keys)
+    width, cells = most, lstm.CELLS
+    gates = 12 + 20 + 9 * 4 * cells + 4 * cells * (width + cells) + 12
+    head = 12 + 20 + 9 * width + width * cells + 12
+    assert 8 + 12 * ids + 4 * width + 4 + 12 * width + 3 * width + 4 + 12 + gates + head + 12 * width < 8192
+
+
+def test_too_little_teaches_nothing(clean):
+    assert lstm.learn(clean_of(clean.traffic.frames.between(None, 100)), steps=0) is None
+
+
+def test_without_jax_it_says_what_to_install(clean, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jax", None)
+    with pytest.raises(UsageError, match=r"pip install 'canbean\[neural\]'"):
+        lstm.learn(clean)
