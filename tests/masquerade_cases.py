@@ -64,8 +64,9 @@ class Liar:
         wide = np.ptp(self.signals[signal.name]) / signal.scale
         return np.mean(np.abs(value(told, signal) - value(true, signal)) > LIE * wide) >= 0.5
 
-    def told(self, kind, message, signal, true, start_us, rng):
+    def told(self, kind, target, true, start_us, rng):
         """Payloads that lie, or None where this one would tell the truth."""
+        message, signal = target
         signals = [signal]
         if kind == "replay":
             back = start_us - int(rng.uniform(10, 25) * 1e6)
@@ -95,7 +96,7 @@ class Liar:
                 until_us = start_us + int(rng.uniform(5, 10) * 1e6)
                 within = (self.clean.t_us >= start_us) & (self.clean.t_us < until_us)
                 rows = np.flatnonzero(within & (self.clean.key == message.id))
-                told = self.told(kind, message, signal, data[rows].view("<u8")[:, 0], start_us, rng)
+                told = self.told(kind, (message, signal), data[rows].view("<u8")[:, 0], start_us, rng)
                 if told is not None:
                     break
             else:
@@ -134,5 +135,7 @@ def alerts_of(detector, name, traffic):
         key = int(traffic.keys[row]) if row >= 0 else None
         words = said.words(window)
         t_us = int(traffic.frames.t_us[said.at[window]])
-        out.append(Alert(t_us, key, 0, name, words[0], bits, detector.gate.threshold, *words[1:], "low", 1, 0))
+        out.append(
+            Alert(t_us, key, 0, name, words[0], bits, detector.gate.threshold, *words[1:], "low", 1, 0)
+        )
     return out

@@ -8,10 +8,10 @@ from canbean.detect.fingerprint import epochs, rows_of
 from canbean.detect.residuals import UNJUDGED, Residuals, Scale
 from canbean.detect.signals import Signal, Signals
 from canbean.detect.windows import Gate, Traffic
+from canbean.tiny.dense import Dense
 from canbean.tiny.features import Channel, Features
 from canbean.tiny.lstm import Lstm
 from kind_cases import random_dense, random_layer, random_vae
-from canbean.tiny.dense import Dense
 
 INT16 = 32767
 SLEEP_US = 2_000_000
@@ -88,7 +88,13 @@ def seen_by_board(traffic):
     """Whether the bus woke up with it, seconds, microseconds, slot, DLC code and payload of each frame."""
     frames = traffic.frames
     woke = np.diff(traffic.epoch, prepend=0) != 0
-    columns = (woke, frames.t_us // 1_000_000, frames.t_us % 1_000_000, traffic.row, np.searchsorted(LENGTHS, frames.dlc))
+    columns = (
+        woke,
+        frames.t_us // 1_000_000,
+        frames.t_us % 1_000_000,
+        traffic.row,
+        np.searchsorted(LENGTHS, frames.dlc),
+    )
     return list(zip(*(c.tolist() for c in columns), map(bytes, frames.data[:, :8]), strict=True))
 
 

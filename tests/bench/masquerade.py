@@ -43,11 +43,14 @@ class Tables:
                     "kind": kind,
                     **{name: attack.get(name) for name in names},
                     "clean_hours": whole["clean_hours"],
-                    **{n: whole[n] for n in ("false_alerts_per_hour", "false_episodes_per_hour", "unattributed_alerts")},
+                    **{
+                        n: whole[n]
+                        for n in ("false_alerts_per_hour", "false_episodes_per_hour", "unattributed_alerts")
+                    },
                 }
 
 
-def judge(tables, detectors, keys, kind, frames, twin=None):
+def judge(tables, detectors, keys, kind, frames, *, twin=None):
     """Score all detectors, alone and together, on one log."""
     traffic = traffic_of(frames, keys)
     raised = {name: alerts_of(detector, name, traffic) for name, detector in detectors.items()}
@@ -70,9 +73,9 @@ def simulated(tables, names, *, seeds, clean_s, progress):
             liar = Liar(SECONDS, 2000 + seed, alone)
             twin = judge(tables, detectors, keys, "twin", liar.clean)
             for kind in KINDS:
-                judge(tables, detectors, keys, kind + title, liar.attacked(kind)[0], twin)
+                judge(tables, detectors, keys, kind + title, liar.attacked(kind)[0], twin=twin)
         injected, _ = attacks.inject(liar.clean, "masquerade", seed=seed, duration_s=5.0)
-        judge(tables, detectors, keys, "can attack's", injected, twin)
+        judge(tables, detectors, keys, "can attack's", injected, twin=twin)
         progress(f"seed {seed} done")
 
 
@@ -82,7 +85,10 @@ def recorded(tables, names, progress):
     volvo = logs.read(can / "volvo-v40" / "clean.csv.gz").frames
     truck = logs.read(can / "j1939-truck" / "truck-402s.MF4").frames
     trials = [("volvo-v40", volvo.between(None, 75), [volvo.between(75, None)])]
-    trials += [("truck", truck.between(*a), [truck.between(*b)]) for a, b in (((0, 200), (200, None)), ((200, None), (0, 200)))]
+    trials += [
+        ("truck", truck.between(*a), [truck.between(*b)])
+        for a, b in (((0, 200), (200, None)), ((200, None), (0, 200)))
+    ]
     for day in ("oct30", "apr30", "regen"):
         runs = [logs.read(path).frames for path in sorted((can / "formula-student").glob(f"{day}-*.csv.gz"))]
         trials.append((f"formula-student {day}", runs[0], runs[1:]))
@@ -130,10 +136,17 @@ def main():
     if options.json:
         print(json.dumps({"rows": rows}))
         return
-    print(f"{'detector':10}{'kind':24}{'events':>7}{'recall':>8}{'skill':>7}{'alarmed':>9}{'hours':>7}{'false/h':>9}{'episodes/h':>12}{'unattr.':>9}")
+    print(
+        f"{'detector':10}{'kind':24}{'events':>7}{'recall':>8}{'skill':>7}{'alarmed':>9}{'hours':>7}{'false/h':>9}{'episodes/h':>12}{'unattr.':>9}"
+    )
     for row in rows:
-        text = [f"{row[n]:.2f}" if row[n] is not None else "" for n in ("recall", "skill", "alarmed_fraction")]
-        rates = [f"{row[n]:.1f}" if row[n] is not None else "" for n in ("false_alerts_per_hour", "false_episodes_per_hour")]
+        text = [
+            f"{row[n]:.2f}" if row[n] is not None else "" for n in ("recall", "skill", "alarmed_fraction")
+        ]
+        rates = [
+            f"{row[n]:.1f}" if row[n] is not None else ""
+            for n in ("false_alerts_per_hour", "false_episodes_per_hour")
+        ]
         print(
             f"{row['detector']:10}{row['kind']:24}{row['events'] or '':>7}{text[0]:>8}{text[1]:>7}{text[2]:>9}"
             f"{row['clean_hours']:7.2f}{rates[0]:>9}{rates[1]:>12}{row['unattributed_alerts']:9}"

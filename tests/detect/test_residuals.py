@@ -43,7 +43,12 @@ def test_a_short_error_stays_small_and_a_large_one_is_capped():
     assert levels(turning, starts(200), ONE).max() < 16 * 900 // 4
 
 
-@given(st.lists(st.integers(0, 40), min_size=1, max_size=60), st.integers(1, 4), st.integers(0, 3), st.integers(0, 50))
+@given(
+    st.lists(st.integers(0, 40), min_size=1, max_size=60),
+    st.integers(1, 4),
+    st.integers(0, 3),
+    st.integers(0, 50),
+)
 def test_a_gate_is_open_up_to_the_sustained_bits(bits, need, more, seed):
     bits = np.array(bits)
     first = (np.random.default_rng(seed).random(len(bits)) < 0.1) | starts(len(bits))
@@ -69,7 +74,9 @@ def test_clean_errors_keep_the_budget_and_a_lie_passes_it():
     quiet = tails.bits(levels(again, starts(36_000), tails.cap))
     assert gate.opens(quiet, np.zeros(36_000, np.int64)).sum() <= 20
     again[100:150, 1] += 8 * USUAL
-    assert gate.opens(tails.bits(levels(again, starts(36_000), tails.cap)), np.zeros(36_000, np.int64))[110:150].any()
+    assert gate.opens(tails.bits(levels(again, starts(36_000), tails.cap)), np.zeros(36_000, np.int64))[
+        110:150
+    ].any()
 
 
 def test_a_signal_that_is_not_judged_says_nothing():
@@ -83,7 +90,7 @@ def test_samples_outside_of_the_clean_range_are_not_known():
     tails, *_ = learned(np.random.default_rng(7))
     inside = np.array([[0, 0], [tails.high[0], tails.low[1]]])
     assert tails.known(inside).all()
-    assert not tails.known(inside + [1, 0])[1]
+    assert not tails.known(inside + np.array([1, 0]))[1]
 
 
 def test_tails_come_back_from_their_bytes_and_bad_ones_are_refused():

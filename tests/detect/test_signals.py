@@ -25,7 +25,9 @@ def traffic_of(frames, epoch=None):
     return Traffic(frames, np.searchsorted(keys, frames.key).astype(np.int64), epoch, keys)
 
 
-@given(st.integers(0, 63), st.integers(1, 30), st.sampled_from([LITTLE, BIG]), st.booleans(), st.integers(0, 99))
+@given(
+    st.integers(0, 63), st.integers(1, 30), st.sampled_from([LITTLE, BIG]), st.booleans(), st.integers(0, 99)
+)
 def test_a_signal_is_what_its_bits_say(lowest, length, order, signed, seed):
     positions = run_of(lowest, length, order)
     if positions is None:
@@ -47,8 +49,21 @@ def test_signals_come_back_from_their_bytes(seed):
 
 
 def test_bytes_that_hold_no_signals_are_refused():
-    content = Signals((Signal(5, 1, 0, False, False, 8), Signal(9, 0, 0, False, False, 8)), (100, 100)).to_bytes()
-    for at, value in ((0, 0), (2, 0), (3, 1), (4, 200), (11, 1), (20, 8), (21, 32), (22, 0), (22, 17), (23, 1)):
+    content = Signals(
+        (Signal(5, 1, 0, False, False, 8), Signal(9, 0, 0, False, False, 8)), (100, 100)
+    ).to_bytes()
+    for at, value in (
+        (0, 0),
+        (2, 0),
+        (3, 1),
+        (4, 200),
+        (11, 1),
+        (20, 8),
+        (21, 32),
+        (22, 0),
+        (22, 17),
+        (23, 1),
+    ):
         wrong = bytearray(content)
         wrong[at] = value
         if at == 0:
@@ -81,7 +96,9 @@ TWO = Signals((Signal(5, 0, 0, False, False, 8), Signal(9, 0, 0, False, False, 8
 
 
 def test_a_sample_holds_the_last_value_of_each_id():
-    frames = log([row(0, 5, 1), row(10, 9, 2), row(100, 5, 3), row(150, 9, 4), row(160, 5, 7, 0), row(200, 9, 6)])
+    frames = log(
+        [row(0, 5, 1), row(10, 9, 2), row(100, 5, 3), row(150, 9, 4), row(160, 5, 7, 0), row(200, 9, 6)]
+    )
     samples = TWO.sample(traffic_of(frames))
     assert samples.at.tolist() == [2, 5]
     assert samples.values.tolist() == [[3, 2], [3, 6]]
@@ -89,7 +106,9 @@ def test_a_sample_holds_the_last_value_of_each_id():
 
 
 def test_an_id_that_is_silent_or_slept_makes_no_sample_count():
-    frames = log([row(0, 5, 1), row(10, 9, 2), row(100, 5, 3), row(200, 5, 4), row(300, 9, 5), row(400, 9, 6)])
+    frames = log(
+        [row(0, 5, 1), row(10, 9, 2), row(100, 5, 3), row(200, 5, 4), row(300, 9, 5), row(400, 9, 6)]
+    )
     samples = TWO.sample(traffic_of(frames))
     assert samples.at.tolist() == [2, 4]
     assert samples.first.tolist() == [True, True]

@@ -55,7 +55,11 @@ def test_the_gate_stands_first(name):
     exec(ON_BOARD, space)
     known = space["Known"](detector.signals.keys.tolist())
     board = firmware.module(f"{name}_watch").Detector(space["Section"](detector.to_bytes()), known)
-    assert (board.threshold, board.need, board.of) == (detector.gate.threshold, detector.gate.need, detector.gate.of)
+    assert (board.threshold, board.need, board.of) == (
+        detector.gate.threshold,
+        detector.gate.need,
+        detector.gate.of,
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -76,7 +76,7 @@ def minimise(
 
 
 def liars(key: Any, count: int, group: NDArray[np.int64]) -> Any:
-    """bool (count, d): which signals lie in each of so many samples.
+    """Bool (count, d): which signals lie in each of so many samples.
 
     Args:
         key: of JAX's random numbers.

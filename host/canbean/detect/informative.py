@@ -117,7 +117,7 @@ def standardised(values: NDArray[np.int64]) -> NDArray[np.float64]:
     """float64 (n, d): values less their means over their standard deviations, clipped; 0 where one never changes."""
     spread = values.std(axis=0)
     centred = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    return np.clip(centred, -SPREADS, SPREADS)
+    return np.asarray(np.clip(centred, -SPREADS, SPREADS), np.float64)
 
 
 def informative(

@@ -62,7 +62,7 @@ class Lesson:
         return self.x[~self.later] / FEATURE
 
     def worth_judging(self, errors: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """bool (d,): whose held-back errors (w, d) in 1/4096 are small against its own changes."""
+        """Bool (d,): whose held-back errors (w, d) in 1/4096 are small against its own changes."""
         spread = self.x[:, : len(self.signals)].astype(np.float64).var(axis=0)
         lost = (errors[self.later].astype(np.float64) ** 2).mean(axis=0)
         return np.asarray(lost <= ERROR_MOST * spread)
@@ -74,7 +74,8 @@ class Lesson:
             return None
         error = scale.normalised(errors)
         tails = Residuals.learn(
-            self.x[:, : len(self.signals)], error, self.first, later=self.later, judged=judged)
+            self.x[:, : len(self.signals)], error, self.first, later=self.later, judged=judged
+        )
         bits = tails.bits(levels(error, self.first, tails.cap))
         return tails, tails.gate(bits[self.later], self.first[self.later], self.hours)
 
@@ -95,10 +96,12 @@ def lesson(clean: Clean, most: int, back: int = 0) -> Lesson | None:
         return None
     samples = every.sample(traffic)
     later = clean.later[samples.at]
-    columns = informative(every, samples.values[~later], most) if (~later).any() and later.any() else []
+    if not later.any() or later.all():
+        return None
+    columns = informative(every, samples.values[~later], most)
     if len(columns) < JUDGED_LEAST:
         return None
-    signals = chosen(every, np.asarray(columns))
+    signals = chosen(every, columns)
     samples = signals.sample(traffic)
     later = clean.later[samples.at]
     values = with_changes(samples, back) if back else samples.values
@@ -130,6 +133,7 @@ def judged(
     samples: Samples,
     residuals: Residuals,
     error: NDArray[np.int64],
+    *,
     accuse: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.int64]],
     traffic: Traffic,
 ) -> Judged:
@@ -172,4 +176,3 @@ def suspects(signals: Signals, residuals: Residuals, error: NDArray[np.int64]) -
     for column in np.flatnonzero(residuals.judged).tolist():
         np.maximum(largest[:, group[column]], size[:, column], out=largest[:, group[column]])
     return largest
-

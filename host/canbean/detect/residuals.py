@@ -80,7 +80,7 @@ class Scale:
     def normalised(self, errors: NDArray[np.int64]) -> NDArray[np.int64]:
         """Errors (..., d) in 1/4096 in 1/870 of a usual error, with their signs."""
         size = ((np.abs(errors) * self.multiplier >> (self.shift - 1)) + 1) >> 1
-        return np.sign(errors) * size
+        return np.asarray(np.sign(errors) * size, np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +104,7 @@ class Residuals:
 
     @property
     def judged(self) -> NDArray[np.bool_]:
-        """bool (d,): which signals are judged."""
+        """Bool (d,): which signals are judged."""
         return np.asarray(self.edge != UNJUDGED)
 
     @classmethod
@@ -155,7 +155,9 @@ class Residuals:
         each = np.where(beyond > 0, self.base + (self.slope * beyond >> 6), 0)
         return np.asarray(np.minimum(each.max(axis=1, initial=0), CAP_BITS), np.int64)
 
-    def gate(self, bits: NDArray[np.int64], first: NDArray[np.bool_], hours: float, per_hour: float = 1.0) -> Gate:
+    def gate(
+        self, bits: NDArray[np.int64], first: NDArray[np.bool_], hours: float, per_hour: float = 1.0
+    ) -> Gate:
         """The gate that held-back bits (w,) would open `per_hour` times an hour."""
         need, of = GATE
         level = sustained(bits, first, need, of)
@@ -181,7 +183,12 @@ class Residuals:
         edge, base, slope, cap = (reader.array("u2", count) for _ in range(4))
         judged = edge != UNJUDGED
         # slope * bucket stays below 2**30: a bucket is below 2**11
-        if (edge[judged] > 2048).any() or base.max() > CAP_BITS or slope.max() > 16_384 or cap.max() > CAP_MOST:
+        if (
+            (edge[judged] > 2048).any()
+            or base.max() > CAP_BITS
+            or slope.max() > 16_384
+            or cap.max() > CAP_MOST
+        ):
             raise ModelError(f"{reader.where}: a tail is outside its range")
         low, high = (reader.array("i2", count) for _ in range(2))
         return cls(edge, base, slope, cap, low, high)
@@ -197,7 +204,7 @@ def levels(error: NDArray[np.int64], first: NDArray[np.bool_], cap: NDArray[np.i
             mean = np.zeros_like(mean)
         mean = mean + ((capped[now] - mean) >> LEAK)
         means[now] = mean
-    return np.minimum(np.abs(means), np.abs(capped) << PRESENT)
+    return np.asarray(np.minimum(np.abs(means), np.abs(capped) << PRESENT), np.int64)
 
 
 def since(first: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -212,4 +219,4 @@ def sustained(bits: NDArray[np.int64], first: NDArray[np.bool_], need: int, of: 
     back = np.arange(of)
     rows = np.arange(len(bits))[:, None] - back
     seen = np.where(back <= age[:, None], bits[np.maximum(rows, 0)], 0)
-    return np.minimum(bits, np.sort(seen, axis=1)[:, -need])
+    return np.asarray(np.minimum(bits, np.sort(seen, axis=1)[:, -need]), np.int64)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -98,7 +99,9 @@ class Samples:
     def where(self, kept: NDArray[np.bool_]) -> Samples:
         """Some of them; after one that is left out a state begins anew."""
         number = np.flatnonzero(kept)
-        return Samples(self.at[kept], self.values[kept], self.first[kept] | (np.diff(number, prepend=-2) != 1))
+        return Samples(
+            self.at[kept], self.values[kept], self.first[kept] | (np.diff(number, prepend=-2) != 1)
+        )
 
 
 @dataclass(frozen=True)
@@ -146,15 +149,13 @@ class Signals:
                 continue
             last = there[np.maximum(last, 0)]
             age = elapsed_us(frames.t_us[due], frames.t_us[last])
-            fresh &= found & (traffic.epoch[due] == traffic.epoch[last]) & (age <= self.stale_ms[number] * 1000)
+            fresh &= (
+                found & (traffic.epoch[due] == traffic.epoch[last]) & (age <= self.stale_ms[number] * 1000)
+            )
             for column in own.tolist():
                 values[:, column] = self.signals[column].values(frames.data[last])
-        at = due[fresh]
-        number = np.flatnonzero(fresh)
-        first = np.diff(number, prepend=-2) != 1
-        if len(at):
-            first[1:] |= np.diff(traffic.epoch[at]) != 0
-        return Samples(at, values[fresh], first)
+        woke = np.diff(traffic.epoch[due], prepend=-1) != 0
+        return Samples(due, values, woke).where(fresh)
 
     def to_bytes(self) -> bytes:
         """The layout above."""
@@ -188,7 +189,7 @@ class Signals:
         rows = [reader.struct(_SIGNAL) for _ in range(signals)]
         keys, firsts = [one[0] for one in ids], [one[3] for one in ids]
         ends = [*firsts[1:], signals]
-        ordered = all(a < b for a, b in zip(keys, keys[1:], strict=False)) and firsts[:1] == [0]
+        ordered = all(a < b for a, b in pairwise(keys)) and firsts[:1] == [0]
         if not (period and ids and ordered and all(a < b for a, b in zip(firsts, ends, strict=True))):
             raise ModelError(f"{reader.where}: its ids and signals are not in order")
         found = []

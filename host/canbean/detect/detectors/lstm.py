@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from canbean.detect.denoising import apart, liars, minimise, neural, penalty
+from canbean.detect.denoising import apart, liars, minimise, neural, penalty, rounded
 from canbean.detect.informative import relations
 from canbean.detect.relation import judged, known_samples, lesson
 from canbean.detect.residuals import Residuals, Scale
 from canbean.detect.signals import Signals
 from canbean.detect.windows import Gate
 from canbean.errors import ModelError, QuantizeError
-from canbean.tiny.deviation import check
 from canbean.tiny.dense import FEATURE
+from canbean.tiny.deviation import check
 from canbean.tiny.features import Features
 from canbean.tiny.lstm import Lstm
 from canbean.tiny.packing import Reader, padded
@@ -101,15 +101,15 @@ class Detector:
         def accuse(_: NDArray[np.int64], largest: NDArray[np.int64]) -> NDArray[np.int64]:
             return np.asarray(largest.argmax(axis=1), np.int64)
 
-        return judged(self.signals, samples, self.residuals, error, accuse, traffic)
+        return judged(self.signals, samples, self.residuals, error, accuse=accuse, traffic=traffic)
 
 
 def surprises(model: Lstm, x: NDArray[np.int64], first: NDArray[np.bool_]) -> NDArray[np.int64]:
     """What features (w, d) are off by from what was expected of them, (w, d); 0 where a state begins."""
     errors = np.zeros_like(x)
     for run in np.split(np.arange(len(x)), np.flatnonzero(first)[1:] if len(x) else []):
-        if len(run) > 1:
-            errors[run[1:]] = x[run[1:]] - model.run(x[run[:-1]])
+        if len(run):
+            errors[run] = x[run] - model.run(x[run])
     return errors
 
 
@@ -133,7 +133,11 @@ def learn(clean: Clean, *, steps: int = STEPS, most: int = SIGNALS) -> Detector 
         return None
     weights = train(taught, sequences, steps)
     model = Lstm.from_float(
-        weights["inputs"], weights["recurrent"], weights["bias"], [(weights["head"], weights["offset"])], sequences
+        weights["inputs"],
+        weights["recurrent"],
+        weights["bias"],
+        [(weights["head"], weights["offset"])],
+        sequences,
     )
     errors = surprises(model, taught.x, taught.first)
     scale = Scale.of(errors[taught.later])
@@ -179,8 +183,9 @@ def train(taught: Lesson, sequences: NDArray[np.float64], steps: int) -> Weights
         truth = rows[jax.random.randint(one, (BATCH,), 0, len(sequences))]
         lie = rows[jax.random.randint(other, (BATCH,), 0, len(sequences))]
         lied = liars(which, BATCH, group)[:, None]
-        told = run(weights, jnp.where(lied, lie, truth)[:, :-1])[:, IGNORED:]
-        error = (truth[:, 1 + IGNORED :] - told) / scale
+        stored = weights | {name: rounded(weights[name]) for name in ("inputs", "recurrent", "head")}
+        told = run(stored, jnp.where(lied, lie, truth))[:, IGNORED:]
+        error = (truth[:, IGNORED:] - told) / scale
         return penalty(error, lied) + DRAWN * apart(weights, nothing)
 
     trained: Weights = minimise(loss, begin, steps, taught.seed, RATE)

@@ -57,6 +57,7 @@ TRIED = 3
 """Ids that are tried as the liar."""
 
 Halves = dict[str, list[tuple[Any, Any]]]
+"""`encoder` and `decoder`: weights (outputs, inputs) and biases (outputs,) a layer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +92,8 @@ class Detector:
     def errors(self, x: NDArray[np.int64]) -> NDArray[np.int64]:
         """Normalised errors (w, d) of features (w, 2 d)."""
         scale = Scale(self.model.multiplier, self.model.shift)
-        return scale.normalised(x - self.model.reconstruct(x))[:, : len(self.signals)]
+        errors = scale.normalised(x - self.model.reconstruct(x))
+        return np.asarray(errors[:, : len(self.signals)], np.int64)
 
     def judge(self, traffic: Traffic) -> Judged:
         """Every judgement from a fresh start; the integers equal the board's."""
@@ -102,9 +104,9 @@ class Detector:
             place = largest.argmax(axis=1)
             loud = np.flatnonzero(bits >= self.gate.threshold)
             place[loud] = self._liar(x[loud], largest[loud])
-            return place
+            return np.asarray(place, np.int64)
 
-        return judged(self.signals, samples, self.residuals, self.errors(x), accuse, traffic)
+        return judged(self.signals, samples, self.residuals, self.errors(x), accuse=accuse, traffic=traffic)
 
     def _liar(self, x: NDArray[np.int64], largest: NDArray[np.int64]) -> NDArray[np.int64]:
         """The place of the id whose removal leaves the smallest error of the others, (w,)."""
@@ -118,7 +120,7 @@ class Detector:
             possible = np.take_along_axis(largest, order[:, column, None], axis=1)[:, 0] >= 0
             rest[possible, column] = left[possible]
         best = rest.argmin(axis=1)[:, None]
-        return np.take_along_axis(order, best, axis=1)[:, 0]
+        return np.asarray(np.take_along_axis(order, best, axis=1)[:, 0], np.int64)
 
 
 def learn(clean: Clean, *, steps: int = STEPS, most: int = SIGNALS) -> Detector | None:
@@ -148,7 +150,7 @@ def learn(clean: Clean, *, steps: int = STEPS, most: int = SIGNALS) -> Detector 
 
 def quantized(taught: Lesson, halves: Halves) -> Vae:
     """The trained halves in integers, with the held-back errors as usual ones."""
-    encoder, decoder = (tuple(zip(*halves[name], strict=True)) for name in ("encoder", "decoder"))
+    encoder, decoder = (([w for w, _ in half], [b for _, b in half]) for half in halves.values())
     reach = np.concatenate([taught.x / FEATURE, 1.5 * taught.x / FEATURE])
     draft = Vae.from_float(encoder, decoder, np.ones(taught.x.shape[1]), reach)
     scale = Scale.of((taught.x - draft.reconstruct(taught.x))[taught.later])
