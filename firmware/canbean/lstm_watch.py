@@ -25,7 +25,6 @@ class Detector:
             raise ValueError("section LSTW does not hold what it says")
         self.residuals = Residuals(pieces, signals, multipliers, shifts)
         self.x = array("i", bytes(4 * n))
-        self.expected = array("i", bytes(4 * n))
         self.reset()
 
     def reset(self):
@@ -36,7 +35,7 @@ class Detector:
         self.signals.forget()
         self.begin()
 
-    # A sequence begins: nothing is expected of its first sample.
+    # A sequence begins.
     def begin(self):
         self.lstm.reset()
         self.residuals.reset()
@@ -51,15 +50,12 @@ class Detector:
             if due:
                 self.begin()
             return -1
-        x, expected = self.x, self.expected
+        x = self.x
         self.features.apply(signals.values, x, 4)
         if not self.residuals.known(x):
             self.begin()
             return -1
-        bits = self.residuals.bits(x, expected)
-        then = self.lstm.run(x)
-        for j in range(signals.count):
-            expected[j] = then[j]
+        bits = self.residuals.bits(x, self.lstm.run(x))
         self.suspected = self.residuals.suspect(ALL, -1)
         self.blamed = signals.slots[self.suspected]
         return bits

@@ -100,6 +100,26 @@ def relations(features: NDArray[np.float64], group: NDArray[np.int64]) -> NDArra
     return weights
 
 
+def reduced(
+    x: NDArray[np.float64], weights: NDArray[np.float64], usual: NDArray[np.float64], rank: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Relations cut to a few directions: (d, rank) into a code of unit variance, (rank, d) back.
+
+    The directions are those that explain most of what the relations say, in usual errors (reduced-rank regression:
+    Izenman 1975).
+
+    Args:
+        x: (n, d) samples in standard deviations.
+        weights: (d, d) relations, a column a signal.
+        usual: (d,) their errors.
+        rank: directions; d where that is less.
+    """
+    root = np.linalg.cholesky(x.T @ x / len(x) + 1e-6 * np.eye(x.shape[1]))
+    left, size, right = np.linalg.svd(root.T @ weights / usual, full_matrices=False)
+    encode = np.linalg.solve(root.T, left[:, :rank])
+    return encode, size[:rank, None] * right[:rank] * usual
+
+
 def told(features: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
     """float64 (d,): the least share of each signal's variance that the others tell in a part that was not fitted."""
     part = np.arange(len(features)) * FOLDS // max(len(features), 1)

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from canbean.detect.windows import Clean, Gate, Traffic
 
 KIND = "relation"
-ENOUGH_S = 120.0
+ENOUGH_S = 180.0
 """Clean seconds below which nothing is learned."""
+THERE = 0.95
+"""Share of the samples in which an id is there."""
 REACH = 7.0
 """Steps of 4096 within which a signal lies; 16-bit features end at 8."""
 JUDGED_LEAST = 4
@@ -94,11 +96,18 @@ def lesson(clean: Clean, most: int, back: int = 0) -> Lesson | None:
     every = candidates(traffic)
     if awake < ENOUGH_S or not len(every) or not clean.later.any():
         return None
-    samples = every.sample(traffic)
+    samples, fresh = every.every(traffic)
     later = clean.later[samples.at]
     if not later.any() or later.all():
         return None
-    columns = informative(every, samples.values[~later], most)
+    # An id that is often away would keep all others from being judged.
+    usual = fresh.mean(axis=0) >= THERE
+    columns = np.flatnonzero(usual[every.group])
+    if not len(columns):
+        return None
+    known = np.asarray(fresh[:, usual].all(axis=1)) & ~later
+    every = chosen(every, columns)
+    columns = informative(every, samples.values[known][:, columns], most)
     if len(columns) < JUDGED_LEAST:
         return None
     signals = chosen(every, columns)

@@ -133,29 +133,30 @@ class Signals:
 
     def sample(self, traffic: Traffic) -> Samples:
         """The samples of a traffic, from a fresh start."""
-        frames = traffic.frames
+        every, fresh = self.every(traffic)
+        return every.where(np.asarray(fresh.all(axis=1)))
+
+    def every(self, traffic: Traffic) -> tuple[Samples, NDArray[np.bool_]]:
+        """All samples that are due, w, and which of the ids are not stale in them, bool (w, ids)."""
+        frames, keys, group = traffic.frames, self.keys, self.group
         due = due_at(frames.t_us, traffic.epoch, self.period_ms * 1000)
         values = np.zeros((len(due), len(self)), np.int64)
-        fresh = np.ones(len(due), np.bool_)
-        rows, group = rows_of(traffic.keys, self.keys), self.group
-        for number, row in enumerate(rows.tolist()):
+        fresh = np.zeros((len(due), len(keys)), np.bool_)
+        for number, row in enumerate(rows_of(traffic.keys, keys).tolist()):
             own = np.flatnonzero(group == number)
             length = max(self.signals[column].length for column in own)
             there = np.flatnonzero((traffic.row == row) & (frames.dlc >= length))
+            if row == len(traffic.keys) or not len(there):
+                continue
             last = np.searchsorted(there, due, "right") - 1
             found = last >= 0
-            if row == len(traffic.keys) or not len(there):
-                fresh[:] = False
-                continue
             last = there[np.maximum(last, 0)]
-            age = elapsed_us(frames.t_us[due], frames.t_us[last])
-            fresh &= (
-                found & (traffic.epoch[due] == traffic.epoch[last]) & (age <= self.stale_ms[number] * 1000)
-            )
+            young = elapsed_us(frames.t_us[due], frames.t_us[last]) <= self.stale_ms[number] * 1000
+            fresh[:, number] = found & young & (traffic.epoch[due] == traffic.epoch[last])
             for column in own.tolist():
                 values[:, column] = self.signals[column].values(frames.data[last])
         woke = np.diff(traffic.epoch[due], prepend=-1) != 0
-        return Samples(due, values, woke).where(fresh)
+        return Samples(due, values, woke), fresh
 
     def to_bytes(self) -> bytes:
         """The layout above."""

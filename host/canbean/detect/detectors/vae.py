@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from canbean.detect.denoising import BATCH, apart, liars, minimise, neural, penalty, rounded
-from canbean.detect.informative import relations
+from canbean.detect.informative import reduced, relations
 from canbean.detect.relation import judged, known_samples, lesson
 from canbean.detect.residuals import Residuals, Scale
 from canbean.detect.signals import Signals, with_changes
@@ -150,7 +150,10 @@ def learn(clean: Clean, *, steps: int = STEPS, most: int = SIGNALS) -> Detector 
 
 def quantized(taught: Lesson, halves: Halves) -> Vae:
     """The trained halves in integers, with the held-back errors as usual ones."""
-    encoder, decoder = (([w for w, _ in half], [b for _, b in half]) for half in halves.values())
+    encoder, decoder = (
+        ([weight for weight, _ in halves[name]], [bias for _, bias in halves[name]])
+        for name in ("encoder", "decoder")
+    )
     reach = np.concatenate([taught.x / FEATURE, 1.5 * taught.x / FEATURE])
     draft = Vae.from_float(encoder, decoder, np.ones(taught.x.shape[1]), reach)
     scale = Scale.of((taught.x - draft.reconstruct(taught.x))[taught.later])
@@ -194,8 +197,7 @@ def linear(
 ) -> Halves:
     """Halves that compute linear relations cut to `CODE` directions, and idle units that can learn more.
 
-    The directions are those that explain most of what the relations say, in usual errors (reduced-rank regression:
-    Izenman 1975). Through a ReLU goes a pair of units, one for either sign.
+    Through a ReLU goes a pair of units, one for either sign.
 
     Args:
         x: (n, d) samples in standard deviations.
@@ -203,13 +205,8 @@ def linear(
         usual: (d,) their errors.
         rng: draws the idle units.
     """
-    width = x.shape[1]
-    root = np.linalg.cholesky(x.T @ x / len(x) + 1e-6 * np.eye(width))
-    left, size, right = np.linalg.svd(root.T @ weights / usual, full_matrices=False)
-    code = min(CODE, width)
-    encode = np.linalg.solve(root.T, left[:, :code])
-    decode = (size[:code, None] * right[:code]) * usual
-    same = np.eye(code)
+    encode, decode = reduced(x, weights, usual, CODE)
+    same = np.eye(encode.shape[1])
     return {"encoder": _half(encode, same, rng), "decoder": _half(same, decode, rng)}
 
 
