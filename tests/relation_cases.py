@@ -70,6 +70,9 @@ def random_traffic(rng, signals, count=800):
     odd = rng.random(count)
     steps[odd < 0.01] = rng.integers(-300_000, 0, int((odd < 0.01).sum()))
     steps[odd > 0.985] = rng.integers(50_000, 3_000_000, int((odd > 0.985).sum()))
+    if rng.random() < 0.5:
+        # ages that are just what is stale, samples that are just due
+        steps = steps // 10_000 * 10_000
     own = signals.keys
     keys = np.unique(np.concatenate([own, [7, 50]])).astype(np.uint32)
     key = rng.choice(np.append(own, [7, 50, 60]), count)

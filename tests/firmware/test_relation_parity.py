@@ -62,6 +62,22 @@ def test_the_gate_stands_first(name):
     )
 
 
+def test_suspects_come_by_their_errors_and_equal_ones_in_order():
+    space = {}
+    exec(ON_BOARD, space)
+    detector = random_detector("vae", np.random.default_rng(5))
+    known = space["Known"](detector.signals.keys.tolist())
+    residuals = firmware.module("vae_watch").Detector(space["Section"](detector.to_bytes()), known).residuals
+    ids = len(detector.signals.keys)
+    assert ids > 2
+    for drawn in np.random.default_rng(1).integers(-1, 3, (40, ids)):
+        residuals.largest[:] = type(residuals.largest)("i", drawn.tolist())
+        found = [residuals.suspect(2**30 - 1, -1)]
+        while len(found) < ids:
+            found.append(residuals.suspect(residuals.largest[found[-1]], found[-1]))
+        assert found == np.argsort(-drawn, kind="stable").tolist()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_section_that_is_cut_is_refused(name):
     space = {}
