@@ -44,7 +44,7 @@ def parts(rng, signals, times):
     edge[[0, -1]] = 600
     low, high = np.full(count, -INT16), np.full(count, INT16)
     if rng.random() < 0.5:
-        high[0] = rng.integers(8000, 30000)
+        high[[0, -1]] = rng.integers(0, 20000, 2)
     slope, cap = rng.integers(1, 200, count), rng.integers(100, INT16, count)
     tails = Residuals(edge, rng.integers(0, 200, count), slope, cap, low, high)
     return Gate(int(rng.integers(1, 900)), 2, 3), Features(tuple(channels)), tails

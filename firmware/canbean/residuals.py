@@ -30,12 +30,16 @@ class Residuals:
         for j in range(self.signals.count):
             self.mean[j] = 0
 
-    # Whether all signals lie where clean traffic had them.
+    # Whether all signals lie where clean traffic had them, but for one id's.
     def known(self, x):
-        for j in range(self.signals.count):
-            if not self.low[j] <= x[j] <= self.high[j]:
-                return False
-        return True
+        begin = self.signals.begin
+        out = 0
+        for i in range(self.signals.ids):
+            for j in range(begin[i], begin[i + 1]):
+                if not self.low[j] <= x[j] <= self.high[j]:
+                    out += 1
+                    break
+        return out < 2
 
     # The normalised error of one signal.
     def normalised(self, j, d):

@@ -86,11 +86,14 @@ def test_a_signal_that_is_not_judged_says_nothing():
     assert not tails.bits(levels(error, starts(6000), tails.cap)).any()
 
 
-def test_samples_outside_of_the_clean_range_are_not_known():
+def test_what_several_ids_never_said_together_is_not_known():
     tails, *_ = learned(np.random.default_rng(7))
-    inside = np.array([[0, 0], [tails.high[0], tails.low[1]]])
-    assert tails.known(inside).all()
-    assert not tails.known(inside + np.array([1, 0]))[1]
+    two, one = np.array([0, 1]), np.array([0, 0])
+    ends = np.array([[0, 0], [tails.high[0], tails.low[1]]])
+    assert tails.known(ends, two).all()
+    assert tails.known(ends + np.array([1, 0]), two).all()
+    assert tails.known(ends + np.array([1, -1]), two).tolist() == [True, False]
+    assert tails.known(ends + np.array([1, -1]), one).all()
 
 
 def test_tails_come_back_from_their_bytes_and_bad_ones_are_refused():

@@ -27,6 +27,8 @@ TOLD = 0.3
 """Share of a signal's variance that others must tell."""
 CHANGES = 30
 """A signal that changes less often in the samples shows too little of itself."""
+PEAKED = 16.0
+"""Kurtosis above which a signal rests and is seldom far away: what was seen of that is a handful of occasions, not what it can do."""
 GAP_US = 250_000
 """In 99 of 100 pauses of an id at most this passes."""
 STALE = 4
@@ -133,11 +135,11 @@ def told(features: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.
     return least
 
 
-def standardised(values: NDArray[np.int64]) -> NDArray[np.float64]:
+def standardised(values: NDArray[np.int64], clip: float = SPREADS) -> NDArray[np.float64]:
     """float64 (n, d): values less their means over their standard deviations, clipped; 0 where one never changes."""
     spread = values.std(axis=0)
     centred = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    return np.asarray(np.clip(centred, -SPREADS, SPREADS), np.float64)
+    return np.asarray(np.clip(centred, -clip, clip), np.float64)
 
 
 def informative(
@@ -154,7 +156,8 @@ def informative(
         least: share of its variance that others tell of each.
     """
     changes = (np.diff(values, axis=0) != 0).sum(axis=0)
-    kept = np.flatnonzero(changes >= CHANGES)
+    peaked = (standardised(values, np.inf) ** 4).mean(axis=0)
+    kept = np.flatnonzero((changes >= CHANGES) & (peaked <= PEAKED))
     group = signals.group
     while len(kept):
         shares = told(standardised(values[:, kept]), group[kept])

@@ -131,10 +131,10 @@ def lesson(clean: Clean, most: int, back: int = 0) -> Lesson | None:
 
 
 def known_samples(signals: Signals, features: Features, residuals: Residuals, traffic: Traffic) -> Samples:
-    """The samples that are judged: all signals lie where clean traffic had them."""
+    """The samples that are judged: signals lie where clean traffic had them, but for one id's."""
     samples = signals.sample(traffic)
     own = Features(features.channels[: len(signals)])
-    return samples.where(residuals.known(own.apply(samples.values)))
+    return samples.where(residuals.known(own.apply(samples.values), signals.group))
 
 
 def judged(

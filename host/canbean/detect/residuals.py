@@ -6,8 +6,9 @@
 * Its bits are `base + (slope * (bucket(level) - edge) >> 6)` beyond the edge: an exponential tail of its logarithm (`tails.py`), tempered
   by held-back traffic. A signal whose held-back errors are not small against its own changes is not judged.
 * The window's bits are those of the most surprising signal, at most 1024.
-* Relations are known where clean traffic was. A sample with a signal outside of its range, widened a little, is not judged, and the
-  state begins anew after it: ranges are for others to judge. In a state's first samples no error counts.
+* Relations are known where clean traffic was. A sample in which several ids leave their ranges, widened a little, is not judged, and
+  the state begins anew after it: they agree on something new. What one id alone says is judged. In a state's first samples no error
+  counts.
 
 The twin of `firmware/canbean/residuals.py`. In a section, arrays padded to 4 bytes:
 
@@ -92,7 +93,7 @@ class Residuals:
         base: sixteenths of a bit at the edge.
         slope: sixteenths of a bit an octave beyond it.
         cap: of the normalised error.
-        low, high: of the signal's feature; outside nothing is judged.
+        low, high: of the signal's feature in clean traffic, widened.
     """
 
     edge: NDArray[np.int64]
@@ -145,9 +146,11 @@ class Residuals:
         ends = np.clip([low - room, high + room], -INT16, INT16)
         return cls(np.where(judged, edge, UNJUDGED), base, slope, cap, ends[0], ends[1])
 
-    def known(self, x: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which samples (w, d) lie where clean traffic was, bool (w,)."""
-        return np.asarray(((x >= self.low) & (x <= self.high)).all(axis=1))
+    def known(self, x: NDArray[np.int64], group: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which samples (w, d) lie where clean traffic was but for one id, bool (w,); `group` (d,) tells the ids."""
+        out = (x < self.low) | (x > self.high)
+        ids = [out[:, group == one].any(axis=1) for one in np.unique(group)]
+        return np.asarray(np.sum(ids, axis=0) <= 1)
 
     def bits(self, level: NDArray[np.int64]) -> NDArray[np.int64]:
         """Levels (w, d) to the bits of the window (w,)."""
