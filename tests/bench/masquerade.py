@@ -15,7 +15,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from canbean.can import attacks, logs, simulate
 from canbean.detect import score
+from canbean.detect.denoising import neural
 from canbean.detect.detectors import module
+from canbean.errors import UsageError
 from conftest import RECORDINGS
 from masquerade_cases import KINDS, Liar, alerts_of, clean_of, traffic_of
 
@@ -123,6 +125,10 @@ def main():
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     tables, names = Tables(), options.detectors.split(",")
+    try:
+        neural()
+    except UsageError as error:
+        sys.exit(f"error: {error}")
 
     def progress(text):
         print(text, file=sys.stderr, flush=True)
