@@ -3,7 +3,7 @@
 Each has `fit(clean)` and `alerts(frames)`. What a baseline marks is an anomaly with a score; its threshold comes from the
 later 40 % of the clean log, which its tables had not seen, by one of two rules:
 
-* `tail`: the return level of the budget by the tail that ours uses (`tails.return_level`). Scores that end below it cannot
+* `tail`: the return level of the budget, peaks over threshold (`return_level`). Scores that end below it cannot
   reach the budget: the threshold is then the highest score possible, and `reaches` says so.
 * `highest`: just above the highest score of that later part, which is kind to the baseline's recall and promises nothing.
 """
@@ -20,7 +20,6 @@ from sklearn.svm import OneClassSVM
 
 from canbean.detect.alerts import Alert
 from canbean.detect.fingerprint import dlc_codes
-from canbean.detect.tails import return_level
 
 LATER = 0.6
 WINDOW_US = 100_000
@@ -29,6 +28,35 @@ SCALE = 16
 NOTHING = -(1 << 20)
 PEAK_US = 1_000_000
 WINDOW_SCALE = 4096
+
+
+def return_level(scores, hours, per_hour):
+    """The score that is passed `per_hour` times an hour: peaks over threshold with a generalised Pareto tail.
+
+    The shape is estimated by probability-weighted moments (Hosking & Wallis 1987) and kept in [0, 0.5]: a
+    bounded tail would promise what so little data cannot.
+
+    Args:
+        scores: one score for each separate peak, int64 (n,), in any unit.
+        hours: the time in which they were seen.
+        per_hour: the budget.
+
+    Returns:
+        The level, in the unit of the scores; never less than the highest of them.
+    """
+    ordered = np.sort(scores)[::-1].astype(np.float64)
+    if len(ordered) < 8:
+        return float(ordered[0]) if len(ordered) else 0.0
+    k = int(np.clip(len(ordered) // 10, 8, 200))
+    level = ordered[min(k, len(ordered) - 1)]
+    over = ordered[:k] - level  # descending
+    weights = np.arange(k) / (k - 1)  # the share of the sample that lies above each
+    mean, weighted = float(over.mean()), float((over * weights).mean())
+    shape = float(np.clip(2 - mean / (mean - 2 * weighted), 0.0, 0.5)) if mean > 2 * weighted else 0.0
+    scale = mean * (1 - shape)
+    ratio = max(k / hours / per_hour, 1.0)
+    beyond = scale * (np.log(ratio) if shape < 1e-6 else (ratio**shape - 1) / shape)
+    return float(max(level + beyond, ordered[0]))
 
 
 @dataclass

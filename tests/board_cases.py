@@ -177,8 +177,13 @@ class Model:
 """
 WATCH = """
 SECTIONS = ()
+class Fingerprint:
+    bus = novelty = None
 class Watch:
+    checks = rules = None
+    windows = ()
     def __init__(self, model, lines):
+        self.fingerprint = Fingerprint()
         self.lines = lines
         self.unscored = 0
         self.reset()

@@ -172,11 +172,12 @@ def _predictor() -> bytes:
     return b"".join(struct.pack("<4sI", tag.encode(), len(part)) + part for tag, part in sections.items())
 
 
-def _fingerprint(ids: int = 50) -> bytes:
+def fingerprint_section(ids: int = 50) -> bytes:
     """FPRN of ids 0x100, 0x110 ..., a frame each every 10 ms, bytes 1 to 6 constant, 0 and 7 within a range."""
-    record = [16, 0x100, 400, 64, 500, 40, 560, 40, 80, 700, 40, 80]
-    payload = bytes([0] + [255] * 6 + [0] + [0] + [85] * 6 + [0] + [0] * 8 + [255] * 8)
-    head = struct.pack("<HHHHIII", ids, 900, 1000, 12, 5_000_000, 1_000_000, 1_000_000)
+    record = [0x100, 64, 400, 500, 80, 40, 300, 700, 40, 80, 300, 0]
+    payload = bytes([0] + [255] * 6 + [0] + [0] + [85] * 6 + [0] + [255] * 8)
+    words = (ids, 900, 1024, 12, 400, 400, 10, 8, 0)
+    head = struct.pack("<HHHHHHBBHIIII", *words, 5_000_000, 1_000_000, 1_000, 200)
     keys = b"".join(struct.pack("<I", 0x100 + 0x10 * i) for i in range(ids))
     timeouts = struct.pack("<I", 50_000) * ids
     return head + keys + timeouts + struct.pack("<12H", *record) * ids + payload * ids
@@ -230,7 +231,7 @@ CASES = {
         b"", "from canbean.fixed import requantize", "requantize(123456789 - i, 12345, 23456, 45, -3, -128, 127)", 50
     ),
     "fingerprint, a frame": lambda: Case(
-        _fingerprint(),
+        fingerprint_section(),
         "class Model:\n"
         "    def size(self, tag):\n"
         "        return len(content)\n"

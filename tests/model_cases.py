@@ -29,7 +29,7 @@ KEY = bytes(range(32))
 METERS = ("POLY", "KNNS", "DENS")
 KINDS = (*METERS, "FPRN", "FRST", "RBFS", "VAEN", "GMIX")
 KNOWN = {
-    "gateway": ("META", "GOLD", "FPRN"),
+    "gateway": ("META", "GOLD", "FPRN", "CHKS"),
     "roastmeter": ("META", "GOLD", "FEAT", *METERS),
     "model": ("META", "GOLD", "FEAT", "TASK", *predictor.KINDS),
 }
@@ -202,8 +202,8 @@ def hostile(kind):
             struct.pack("<HHii", 255, 0, -32767, 32767) + 255 * struct.pack("<HHiiii", 0, 0, 0, 0, 0, 0),
         ],
         "FPRN": [
-            struct.pack("<HHHHIII", 65535, 0, 0, 12, 1, 1, 1),
-            struct.pack("<HHHHIII", 0, 0, 0, 12, 1, 1, 1),
+            struct.pack("<HHHHHHBBHIIII", 65535, 0, 0, 12, 0, 0, 0, 0, 0, 1, 1, 1, 1),
+            struct.pack("<HHHHHHBBHIIII", 0, 0, 0, 12, 0, 0, 0, 0, 0, 1, 1, 1, 1),
         ],
         "FRST": [
             struct.pack("<BBBbHHi", 63, 255, 0, 0, 65535, 65535, 0),

@@ -83,7 +83,7 @@ def make(section):
     known = Fingerprint(Section(section))
     def run(x):
         bits = known.frame(x[0], x[1], x[2], x[3], memoryview(bytes(x))[16:24])
-        return bits, known.slot, known.timing, known.dlc, known.broken
+        return bits, known.slot, known.start, known.rate, known.timing, known.dlc, known.broken
     return run
 """
 ON_VM = """

@@ -18,11 +18,27 @@ def load(lines, path="model.cbm"):
     watch = Watch(model, lines)
     watch.golden(model)
     model.close()
-    # the loader has done its work: its code leaves the heap
+    unload(watch)
+    return watch, model.digest
+
+
+# What runs once has done its work: its code leaves the heap.
+def unload(watch):
+    fingerprint = watch.fingerprint
+    for one in (watch, fingerprint, fingerprint.bus, fingerprint.novelty, watch.checks, watch.rules):
+        if one:
+            type(one).__init__ = None
+    for one in watch.windows:
+        type(one).__init__ = type(one.detector).__init__ = None
+    type(watch).golden = None
     del sys.modules["canbean.model"], canbean.model
     if "canbean.hmac" in sys.modules:
         del sys.modules["canbean.hmac"], canbean.hmac
-    return watch, model.digest
+    # what only alerts need, while there is room
+    from canbean import alert  # noqa: F401
+
+    if watch.checks:
+        from canbean import check_words  # noqa: F401
 
 
 def main(board):

@@ -1,54 +1,81 @@
 # The words of an alert: what was expected, what was seen, and which techniques it may be a sign of.
+from . import const
+from .bucket import bucket
+
 LENGTHS = b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0c\x10\x14\x18\x20\x30\x40"
 
 # What a kind may be a sign of: Auto-ISAC ATM, MITRE ATT&CK for ICS v18 and v19, UN R155 Annex 5.
-CLASSES = (
-    "fabrication 71 T0855 T1692.001 11.1",
-    "flood 68 T0814 T0814 24.1",
-    "masquerade 70 T0856 T1692.002 11.1",
-    "replay 71 T0855 T1692.001 6.3",
-    "suspension 70 T0804 T1691.002 20.5",
+_CLASSES = const(
+    "fabrication 71 T0855 T1692.001 11.1,"
+    "flood 68 T0814 T0814 24.1,"
+    "masquerade 70 T0856 T1692.002 11.1,"
+    "replay 71 T0855 T1692.001 6.3,"
+    "suspension 70 T0804 T1691.002 20.5"
 )
-SIGN = '{"class":"%s","confidence":0.%02d,"atm":"ATM-T00%s","ics_v18":"%s","ics_v19":"%s","r155":"%s"}'
-# kind: pairs of a class and its confidence in per cent, as likely as the kind alone can tell.
-SIGNS = {
-    "unknown-id": b"\x00\x46\x01\x14",
-    "dlc": b"\x00\x3c",
-    "timing": b"\x00\x32\x03\x1e\x01\x0a",
-    "rate": b"\x00\x1e",
-    "missing": b"\x04\x3c",
-    "payload": b"\x00\x32\x02\x14",
-}
+_SIGN = const('{"class":"%s","confidence":0.%s,"atm":"ATM-T00%s","ics_v18":"%s","ics_v19":"%s","r155":"%s"}')
+# Each kind with its classes, by number, and their confidence in per cent, as likely as the kind alone can tell.
+SIGNS = (
+    "unknown-id 070 120,"
+    "dlc 060,"
+    "timing 050 330 110,"
+    "rate 150 030,"
+    "missing 460,"
+    "payload 050 220,"
+    "counter 240 330 020,"
+    "checksum 040 240,"
+    "sequence 030 330 420,"
+    "relation 260 320,"
+    "bus-load 160 410,"
+)
 
 
-def words(fingerprint, key, code, data):
-    # Kind, what was expected and what was seen, of the frame that the fingerprint has just scored.
+def words(watch, key, code, data):
+    # Kind, what was expected and what was seen, of the frame that has just been scored.
+    fingerprint = watch.fingerprint
     i = fingerprint.slot
     if i == fingerprint.n:
         return "unknown-id", "one of %d known ids" % i, "id " + id_text(key)
-    most = max(fingerprint.timing, fingerprint.dlc, fingerprint.broken)
     at = i * 12
-    if not most:
-        return "rate", "an id so rare not at all", "a frame of it"
+    record = fingerprint.record
+    most = max(fingerprint.start, fingerprint.rate, fingerprint.timing, fingerprint.dlc, fingerprint.broken)
+    checks = watch.checks
+    if checks:
+        checked = max(checks.counter, checks.checksum, checks.payload)
+        if checked > most:
+            from .check_words import words
+
+            part = "payload"
+            if checked == checks.counter:
+                part = "counter"
+            elif checked == checks.checksum:
+                part = "checksum"
+            return (part,) + words(checks, part)
+    if most == fingerprint.start:
+        expected = "only in the first %d s after waking up" % record[at + 11]
+        return "rate", expected, "%d s after it" % (fingerprint.last[3 * i] - fingerprint.bus.wake_s)
+    if most == fingerprint.rate:
+        return "rate", "at most %d of 32 frames" % fingerprint.most, "%d of them" % fingerprint.bus.share
     if most == fingerprint.timing:
-        if fingerprint.timing == fingerprint.by_gap:
-            edge, seen, what = fingerprint.record[at + 4], fingerprint.gap, "1 gap"
-        else:
-            edge, seen, what = fingerprint.record[at + 6], fingerprint.span, "2 gaps"
-        return "timing", "%s of at least %d us" % (what, unbucket(edge)), "%d us" % seen
+        edge, seen, expected = record[at + 2], fingerprint.last[3 * i + 2], "1 gap of at least %d us"
+        short = edge - bucket(seen)
+        if short <= 0 or record[at + 4] + (short * record[at + 5] >> 6) < most:
+            # one gap alone is worth less
+            edge, seen, expected = record[at + 3], fingerprint.span, "2 gaps of at least %d us"
+        return "timing", expected % unbucket(edge), "%d us" % seen
     if most == fingerprint.dlc:
-        return "dlc", "length " + lengths(fingerprint.record[at + 1]), "length %d" % LENGTHS[code]
+        return (
+            "dlc",
+            "length " + " or ".join([str(LENGTHS[c]) for c in range(16) if record[at] >> c & 1]),
+            "length %d" % LENGTHS[code],
+        )
     k = fingerprint.byte
     payload = fingerprint.payload
-    at = i * 32 + k
+    at = i * 24 + k
     seen = "byte %d is %02X" % (k, data[k])
-    if (data[k] ^ payload[at + 8]) & payload[at]:
-        return "payload", "byte %d has %02X in bits %02X" % (k, payload[at + 8], payload[at]), seen
-    return "payload", "byte %d in %02X..%02X" % (k, payload[at + 16], payload[at + 24]), seen
-
-
-def lengths(codes):
-    return " or ".join([str(LENGTHS[c]) for c in range(16) if codes >> c & 1])
+    mask, low = payload[at], payload[at + 8]
+    if (data[k] ^ low) & mask:
+        return "payload", "byte %d has %02X in bits %02X" % (k, low & mask, mask), seen
+    return "payload", "byte %d in %02X..%02X" % (k, low, payload[at + 16]), seen
 
 
 def unbucket(edge):
@@ -70,20 +97,22 @@ def severity(bits, threshold):
 
 
 def hypotheses(kind):
-    signs = SIGNS[kind]
+    at = SIGNS.find(kind + " ") + len(kind) + 1
+    classes = _CLASSES.split(",")
     parts = []
-    for i in range(0, len(signs), 2):
-        name, atm, v18, v19, r155 = CLASSES[signs[i]].split()
-        parts.append(SIGN % (name, signs[i + 1], atm, v18, v19, r155))
+    for sign in SIGNS[at : SIGNS.find(",", at)].split():
+        name, atm, v18, v19, r155 = classes[int(sign[0])].split()
+        parts.append(_SIGN % (name, sign[1:], atm, v18, v19, r155))
     return ("[" + ",".join(parts) + "]").encode()
 
 
-def fields(s, us, key, kind, bits, threshold, expected, seen, incident, dropped):
+def fields(s, us, key, detector, words, bits, threshold, incident, dropped):
+    kind, expected, seen = words
     return (
         ("t", b"%d.%06d" % (s, us)),
-        ("id", id_text(key)),
+        ("id", None if key is None else id_text(key)),
         ("bus", 0),
-        ("detector", "fingerprint"),
+        ("detector", detector),
         ("kind", kind),
         ("bits", sixteenths(bits)),
         ("threshold", sixteenths(threshold)),

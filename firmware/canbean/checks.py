@@ -3,16 +3,19 @@
 import struct
 from array import array
 
+from . import const
 from .bucket import bucket
-from .payload import CRC, checksum, crc_table, value
+from .payload import checksum, crc_table, value
 
-CAP = 1024
-BREACHES = 32767
-RUN = 32767
-COUNTER = 0
-CHECKSUM = 1
-STEP = 2
-RANGE = 3
+_CAP = const(1024)
+_BREACHES = const(32767)
+_RUN = const(32767)
+_VALUES_MOST = const(224)
+_COUNTER = const(0)
+_CHECKSUM = const(1)
+_STEP = const(2)
+_RANGE = const(3)
+_CRC = const(3)  # families of checksums from here on are CRCs
 
 
 class Checks:
@@ -24,22 +27,24 @@ class Checks:
         self.ids = ids
         self.entry = bytearray(n + 1)  # number of the id's row here and 1, 0 for ids without checks
         self.code = bytearray(ids)
-        self.first = array("H", bytes(2 * ids + 2))
+        self.start = array("H", bytes(2 * ids + 2))
         heads = model.part("CHKS", 4, 4 * ids)
         for i in range(ids):
             slot, self.code[i], own = struct.unpack("<HBB", heads[4 * i : 4 * i + 4])
             if slot >= n:
                 raise ValueError("section CHKS has an id that is not there")
             self.entry[slot] = i + 1
-            self.first[i + 1] = self.first[i] + own
-        if self.first[ids] != count:
+            self.start[i + 1] = self.start[i] + own
+        if self.start[ids] != count:
             raise ValueError("section CHKS does not hold what it says")
         self.table = model.part("CHKS", 4 + 4 * ids, 8 * count)
         self.crcs = {}
         for at in range(0, 8 * count, 8):
+            if self.table[at] == _COUNTER and self.table[at + 5] >= self.table[at + 6]:
+                raise ValueError("section CHKS has a counter that does not count")
             key = (self.table[at + 4] & 15) << 8 | self.table[at + 6]
-            if self.table[at] == CHECKSUM and key >= CRC << 8 and key not in self.crcs:
-                self.crcs[key] = crc_table(key & 255, key >> 8 > CRC)
+            if self.table[at] == _CHECKSUM and key >= _CRC << 8 and key not in self.crcs:
+                self.crcs[key] = crc_table(key & 255, key >> 8 > _CRC)
         self.last = bytearray(8 * ids)  # payloads
         self.known = bytearray(ids)
         self.breaches = array("H", bytes(2 * ids))
@@ -69,18 +74,18 @@ class Checks:
         table = self.table
         known = self.known[i]
         fresh = False
-        for check in range(self.first[i], self.first[i + 1]):
+        for check in range(self.start[i], self.start[i + 1]):
             at = check << 3
             kind = table[at]
             want = 0
             got = value(table, at, data, 0)
-            if kind == CHECKSUM:
+            if kind == _CHECKSUM:
                 want = checksum(table, at, data, self.crcs)
                 if got != want:
                     self.checksum = self.worse(1, self.checksum, check, want, got, table[at + 1] << 2)
                 continue
             edge = table[at + 4] | table[at + 5] << 8
-            if kind == RANGE:
+            if kind == _RANGE:
                 span = table[at + 6] | table[at + 7] << 8
                 if (got - edge & (1 << (table[at + 3] & 31)) - 1) > span:
                     fresh = True
@@ -89,7 +94,7 @@ class Checks:
             if not known:
                 continue
             before = value(table, at, self.last, i << 3)
-            if kind == COUNTER:
+            if kind == _COUNTER:
                 low = table[at + 5]
                 want = low + (before - low + table[at + 4]) % (table[at + 6] - low + 1)
                 if got != want and not (table[at + 7] & 1 and got == before):
@@ -98,14 +103,14 @@ class Checks:
                     )
                 continue
             slope = table[at + 6]
-            if kind == STEP:
+            if kind == _STEP:
                 half = 1 << (table[at + 3] & 31) - 1
                 got = abs((got - before + half & half + half - 1) - half)
                 new = True
             else:
                 edge &= 255
                 slope = table[at + 5]
-                run = self.run[check] = min(self.run[check] + 1, RUN) if got == before else 0
+                run = self.run[check] = min(self.run[check] + 1, _RUN) if got == before else 0
                 # 0, or another value at which clean traffic holds still
                 got = 0 if got == 0 or got == table[at + 6] | table[at + 7] << 8 else run
                 new = got == edge + 1
@@ -119,20 +124,20 @@ class Checks:
         seen = self.breaches[i]
         if self.payload:
             self.payload = max(self.payload - (bucket(2 * seen + 1) >> 2), 0)
-        if fresh and seen < BREACHES:
+        if fresh and seen < _BREACHES:
             self.breaches[i] = seen + 1
-        self.counter = min(self.counter, CAP)
-        self.checksum = min(self.checksum, CAP)
-        self.payload = min(self.payload, CAP)
+        self.counter = min(self.counter, _CAP)
+        self.checksum = min(self.checksum, _CAP)
+        self.payload = min(self.payload, _VALUES_MOST)
         return self.counter + self.checksum + self.payload
 
-    def miscounted(self, at, by):
+    def miscounted(self, at, got):
         # What a wrong count is worth: less where a few frames may be lost.
         table = self.table
         size = table[at + 6] - table[at + 5] + 1
-        by %= size
+        got %= size
         step = table[at + 4]
-        if by == step % size or by == 2 * step % size or by == 3 * step % size:
+        if got == step % size or got == 2 * step % size or got == 3 * step % size:
             return table[at + 7] >> 1 << 4
         return table[at + 1] << 2
 

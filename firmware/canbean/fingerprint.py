@@ -3,54 +3,53 @@
 import struct
 from array import array
 
+from . import const
 from .bucket import bucket
+from .bus import FOREVER, Bus, elapsed
 
-FOREVER = 1000000000  # gaps saturate here: small integers of a 32-bit board end at 2**30
 CAP = 1024
-HEADER = 20
-COLUMNS = 12
-BREACHES = 32767
-
-
-def elapsed(s, us, s0, us0):
-    # Microseconds from (s0, us0) to (s, us): -1 if time runs backwards.
-    d = s - s0
-    if d >= 1000:
-        return FOREVER
-    if d < 0:
-        return -1
-    d = d * 1000000 + us - us0
-    return d if d >= 0 else -1
+_HEADER = const(32)
+_COLUMNS = const(12)
+_BREACHES = const(32767)
+_EXTRA_BYTE = const(16)
 
 
 class Fingerprint:
     def __init__(self, model):
-        head = struct.unpack("<HHHHIII", model.part("FPRN", 0, HEADER))
-        n, self.threshold, self.unknown_bits, columns, self.sleep_us, self.hold_us, self.crowd_us = head
-        if n == 0 or columns != COLUMNS or model.size("FPRN") != HEADER + n * (8 + 2 * COLUMNS + 32):
+        head = struct.unpack("<HHHHHHBBHIIII", model.part("FPRN", 0, _HEADER))
+        n, self.threshold, unknown_bits, columns, self.dlc_bits, self.rate_bits, self.most, burst = head[:8]
+        sleep_us, self.hold_us, crowd_us, self.pace_us = head[9:]
+        if n == 0 or columns != _COLUMNS or model.size("FPRN") != _HEADER + n * (8 + 2 * _COLUMNS + 24):
             raise ValueError("section FPRN does not hold what it says")
         self.n = n
-        self.keys = array("I", model.part("FPRN", HEADER, 4 * n))
-        self.timeout = array("I", model.part("FPRN", HEADER + 4 * n, 4 * n))
-        self.record = array("H", model.part("FPRN", HEADER + 8 * n, 2 * COLUMNS * n))
-        self.payload = model.part("FPRN", HEADER + (8 + 2 * COLUMNS) * n, 32 * n)
-        self.last_s = array("i", bytes(4 * n))
-        self.last_us = array("i", bytes(4 * n))
-        self.last_gap = array("i", bytes(4 * n))
+        self.keys = array("I", model.part("FPRN", _HEADER, 4 * n))
+        self.timeout = array("I", model.part("FPRN", _HEADER + 4 * n, 4 * n))
+        self.record = array("H", model.part("FPRN", _HEADER + 8 * n, 2 * _COLUMNS * n))
+        self.payload = model.part("FPRN", _HEADER + (8 + 2 * _COLUMNS) * n, 24 * n)
+        self.last = array(
+            "i", bytes(12 * n)
+        )  # when an id came last, in seconds (-1: never) and us; the gap before
         self.breaches = array("H", bytes(2 * n))
+        self.bus = Bus(n, sleep_us, crowd_us)
+        self.novelty = None
+        if unknown_bits < CAP:
+            from .novelty import Novelty
+
+            self.novelty = Novelty(unknown_bits, burst)
         self.reset()
 
     def reset(self):
-        self.bus_s = -1
-        self.bus_us = 0
+        self.bus.reset()
+        if self.novelty:
+            self.novelty.reset()
         for i in range(self.n):
             self.breaches[i] = 0
         self.forget()
 
     def forget(self):
         # The bus has slept: nothing is known of when an id was last seen.
-        for i in range(self.n):
-            self.last_s[i] = -1
+        for at in range(0, len(self.last), 3):
+            self.last[at] = -1
 
     def find(self, key):
         keys = self.keys
@@ -66,59 +65,61 @@ class Fingerprint:
 
     def frame(self, s, us, key, code, data):
         # Scores a frame of DLC code `code`; what it was made of stays in
-        # slot, timing, by_gap, dlc, broken, gap, span, byte.
-        if self.bus_s >= 0 and elapsed(s, us, self.bus_s, self.bus_us) >= self.sleep_us:
-            self.forget()
-        self.bus_s = s
-        self.bus_us = us
+        # slot, start, rate, timing, dlc, broken, span, byte and the bus.
         i = self.slot = self.find(key)
+        bus = self.bus
+        bus.frame(s, us, i, key)
+        if bus.woke:
+            self.forget()
+        self.rate = rate = self.rate_bits if bus.share > self.most else 0
         if i == self.n:
-            self.gap = self.span = -1
-            self.timing = self.dlc = self.broken = 0
-            return min(self.unknown_bits, CAP)
-        record = self.record
-        at = i * COLUMNS
+            self.start = self.timing = self.dlc = self.broken = 0
+            return min(rate + self.novelty.frame(s, key), CAP - 1) if self.novelty else CAP
+        last = self.last
+        at = 3 * i
         gap = span = -1
-        if self.last_s[i] >= 0:
-            gap = elapsed(s, us, self.last_s[i], self.last_us[i])
-            before = self.last_gap[i]
+        if last[at] >= 0:
+            gap = elapsed(s, us, last[at], last[at + 1])
+            before = last[at + 2]
             if gap >= 0 and before >= 0:
                 span = min(gap + before, FOREVER)
-        self.last_s[i] = s
-        self.last_us[i] = us
-        self.last_gap[i] = gap
-        self.gap = gap
+        last[at] = s
+        last[at + 1] = us
+        last[at + 2] = gap
+        record = self.record
+        at = i * _COLUMNS
         self.span = span
         timing = 0
-        if gap >= 0:
-            short = record[at + 4] - bucket(gap)
+        # On a crowded bus frames wait for one another and then come close together.
+        if gap >= 0 and not bus.crowded:
+            short = record[at + 2] - bucket(gap)
+            if span >= 0:
+                short = max(short, record[at + 3] - bucket(span))
             if short > 0:
-                timing = record[at + 8] + (short * record[at + 5] >> 6)
-        self.by_gap = timing
-        if span >= 0:
-            short = record[at + 6] - bucket(span)
-            if short > 0:
-                timing = max(timing, record[at + 8] + (short * record[at + 7] >> 6))
+                timing = min(record[at + 4] + (short * record[at + 5] >> 6), record[at + 6])
         self.timing = timing
-        self.dlc = 0 if record[at + 1] >> code & 1 else record[at + 2]
-        self.broken = self.check(i, record[at + 3], data)
-        return min(record[at] + timing + self.dlc + self.broken, CAP - 1)
+        self.dlc = dlc = 0 if record[at] >> code & 1 else self.dlc_bits
+        self.broken = broken = self.check(i, record[at + 1], data)
+        # an id that only comes when the bus wakes up
+        self.start = start = CAP if 0 < record[at + 11] <= s - bus.wake_s else 0
+        return min(start + rate + timing + dlc + broken, CAP - 1)
 
-    def silence(self, i, silent):
+    def silence(self, i, us):
         # Surprise of an id that has been away for so long; it passed its timeout, so it is an alert in any case.
-        at = i * COLUMNS
-        late = max(bucket(silent) - self.record[at + 9], 0)
-        bits = self.record[at] + self.record[at + 11] + (late * self.record[at + 10] >> 6)
-        return max(min(bits, CAP), self.threshold)
+        at = i * _COLUMNS
+        late = max(bucket(us) - self.record[at + 7], 0)
+        bits = self.record[at + 9] + (late * self.record[at + 8] >> 6)
+        return max(min(bits, self.record[at + 10], CAP), self.threshold)
 
     def check(self, i, worth, data):
         # Bytes that break a constant bit or leave their range; `byte` is the first of them.
         payload = self.payload
-        at = i * 32
+        at = i * 24
         wrong = 0
         for k in range(8):
             b = data[k]
-            if (b ^ payload[at + 8]) & payload[at] or b < payload[at + 16] or b > payload[at + 24]:
+            low = payload[at + 8]
+            if (b ^ low) & payload[at] or b < low or b > payload[at + 16]:
                 if not wrong:
                     self.byte = k
                 wrong += 1
@@ -126,7 +127,7 @@ class Fingerprint:
         if not wrong:
             return 0
         seen = self.breaches[i]
-        if seen < BREACHES:
+        if seen < _BREACHES:
             self.breaches[i] = seen + 1
-        worth += 32 * (wrong - 1) - (bucket(2 * seen + 1) >> 2)
+        worth += _EXTRA_BYTE * (wrong - 1) - (bucket(2 * seen + 1) >> 2)
         return worth if worth > 0 else 0

@@ -1,21 +1,23 @@
 # Lines from the board: one JSON object each, keys in the order given, numbered and with a CRC-32.
 # The host formats with this very file, so both sides write the same bytes.
 
+from . import const
+
 # CRC-32 (IEEE 802.3, reflected) of the numbers 0..15, high and low halves: 16 bits make no big integer
-HIGH = (
+_HIGH = const((
     0x0000, 0x1DB7, 0x3B6E, 0x26D9, 0x76DC, 0x6B6B, 0x4DB2, 0x5005,
     0xEDB8, 0xF00F, 0xD6D6, 0xCB61, 0x9B64, 0x86D3, 0xA00A, 0xBDBD,
-)  # fmt: skip
-LOW = (
+))  # fmt: skip
+_LOW = const((
     0x0000, 0x1064, 0x20C8, 0x30AC, 0x4190, 0x51F4, 0x6158, 0x713C,
     0x8320, 0x9344, 0xA3E8, 0xB38C, 0xC2B0, 0xD2D4, 0xE278, 0xF21C,
-)  # fmt: skip
+))  # fmt: skip
 
 
 # CRC-32 as (high half, low half), going on from those of the bytes before; equal to zlib.crc32.
 def crc32(text, high=0, low=0):
-    tops = HIGH
-    lows = LOW
+    tops = _HIGH
+    lows = _LOW
     high ^= 0xFFFF
     low ^= 0xFFFF
     for byte in text:
@@ -56,7 +58,7 @@ def body(pairs):
 
 class Lines:
     def __init__(self, write, boot):
-        self._write = write
+        self.write = write
         self.boot = boot.encode()
         self.seq = 0
 
@@ -70,6 +72,6 @@ class Lines:
             pieces.append(value(v))
         crc = (0, 0)
         for piece in pieces:
-            self._write(piece)
+            self.write(piece)
             crc = crc32(piece, *crc)
-        self._write(b',"crc":"%04x%04x"}\n' % crc)
+        self.write(b',"crc":"%04x%04x"}\n' % crc)

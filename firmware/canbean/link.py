@@ -5,11 +5,13 @@
 # bytes, low byte first: with 16 bits one of 65,536 damaged packets would pass, which a long replay over a bad
 # cable meets.
 
+from . import const
+
 # CRC-24 (RFC 4880) of the numbers 0..15
-TABLE = (
+_TABLE = const((
     0x000000, 0x864CFB, 0x8AD50D, 0x0C99F6, 0x93E6E1, 0x15AA1A, 0x1933EC, 0x9F7F17,
     0xA18139, 0x27CDC2, 0x2B5434, 0xAD18CF, 0x3267D8, 0xB42B23, 0xB8B2D5, 0x3EFE2E,
-)  # fmt: skip
+))  # fmt: skip
 
 
 class Link:
@@ -17,25 +19,25 @@ class Link:
     # start, end) with the packet, type first, decoded in place; on_error(exception) takes what these two
     # raise. EOFError, the end of the line, goes through.
     def __init__(self, readinto, on_command, on_packet, on_error, chunk=256, longest=160):
-        self._readinto = readinto
+        self.readinto = readinto
         self.on_command = on_command
         self.on_packet = on_packet
         self.on_error = on_error
         # reads always go to the same place; what is incomplete is moved to just before it
         self._buffer = bytearray(longest + chunk)
         self._chunk = memoryview(self._buffer)[longest:]
-        self._longest = longest
+        self.longest = longest
         self._kept = 0
         self._skip = False
         self.noise = 0
 
     # Handles what is there; the number of bytes read.
     def poll(self):
-        got = self._readinto(self._chunk)
+        got = self.readinto(self._chunk)
         if not got:
             return 0
         buffer = self._buffer
-        longest = self._longest
+        longest = self.longest
         i = longest - self._kept
         n = longest + got
         if self._skip:
@@ -106,7 +108,7 @@ class Link:
         if i != end + 3 or end <= start:
             return False
         crc = 0xB704CE
-        crcs = TABLE
+        crcs = _TABLE
         i = start
         while i < end:
             byte = buffer[i]

@@ -5,15 +5,17 @@ import hashlib
 import struct
 from binascii import hexlify, unhexlify
 
-VERSION = 1
-ARITHMETIC = 1
-FIRMWARE = 1
-HEADER = 16
-ENTRY = 12
-TRAILER = 32
-SECTIONS = 16
-CHUNK = 256
-VECTORS = 8
+from . import const
+
+_VERSION = const(1)
+_ARITHMETIC = const(1)
+_FIRMWARE = const(1)
+_HEADER = const(16)
+_ENTRY = const(12)
+_TRAILER = const(32)
+_SECTIONS = const(16)
+_CHUNK = const(256)
+_VECTORS = const(8)
 
 
 # The board's key, a file of 64 hex digits beside the model; None only where there is none: a bad one refuses every model.
@@ -26,7 +28,7 @@ def board_key(path):
             return None
         raise
     try:
-        if len(text) == 2 * TRAILER:
+        if len(text) == 2 * _TRAILER:
             return unhexlify(text)
     except ValueError:
         pass
@@ -52,25 +54,25 @@ class Model:
     def _check(self, known, key):
         size = self.file.seek(0, 2)
         self.file.seek(0)
-        head = self.file.read(HEADER)
-        if len(head) < HEADER or head[:4] != b"CBM1":
+        head = self.file.read(_HEADER)
+        if len(head) < _HEADER or head[:4] != b"CBM1":
             raise ValueError("not a canbean model")
         version, arithmetic, firmware, count, signed, length = struct.unpack("<HHHBBI", head[4:])
-        if version != VERSION or arithmetic != ARITHMETIC or firmware > FIRMWARE or signed > 1:
+        if version != _VERSION or arithmetic != _ARITHMETIC or firmware > _FIRMWARE or signed > 1:
             raise ValueError("the model needs another firmware")
-        end = size - (TRAILER << signed)
-        if length != size or count > SECTIONS or end < HEADER + count * ENTRY:
+        end = size - (_TRAILER << signed)
+        if length != size or count > _SECTIONS or end < _HEADER + count * _ENTRY:
             raise ValueError("the model is cut or longer than it says")
         if key and not signed:
             raise ValueError("the model is not signed, and this board has a key")
         # a model's name is the digest of its unsigned file
-        name = head[:10] + struct.pack("<HI", count, end + TRAILER)
+        name = head[:10] + struct.pack("<HI", count, end + _TRAILER)
         self._verify(head, hashlib.sha256(name), end, key)
         self.sections = {}
-        self.file.seek(HEADER)
-        at = HEADER + count * ENTRY
+        self.file.seek(_HEADER)
+        at = _HEADER + count * _ENTRY
         for _ in range(count):
-            entry = self.file.read(ENTRY)
+            entry = self.file.read(_ENTRY)
             tag = str(entry[:4], "ascii")
             offset, length = struct.unpack("<II", entry[4:])
             if offset != at or length > end - at:
@@ -92,21 +94,21 @@ class Model:
             mac = Hmac(key)
             mac.update(head)
             sums.append(mac)
-        view = memoryview(bytearray(CHUNK))
-        left = end - HEADER
+        view = memoryview(bytearray(_CHUNK))
+        left = end - _HEADER
         while left:
-            n = self.file.readinto(view[: min(left, CHUNK)])
+            n = self.file.readinto(view[: min(left, _CHUNK)])
             if not n:
                 raise ValueError("the model cannot be read")
             for sum in sums:
                 sum.update(view[:n])
             left -= n
-        digest = self.file.read(TRAILER)
+        digest = self.file.read(_TRAILER)
         if digest != sums[0].digest():
             raise ValueError("the model is damaged: its digest differs")
         if key:
             mac.update(digest)
-            if not same(mac.digest(), self.file.read(TRAILER)):
+            if not same(mac.digest(), self.file.read(_TRAILER)):
                 raise ValueError("the model is signed with another key")
         self.digest = str(hexlify(name.digest()[:8]), "ascii")
 
@@ -136,7 +138,7 @@ class Model:
     def golden(self):
         # Golden vectors, one at a time: the input's bytes and the answers.
         (count,) = struct.unpack("<H", self.part("GOLD", 0, 2))
-        if count > VECTORS:
+        if count > _VECTORS:
             raise ValueError("section GOLD holds too many vectors")
         at = 4
         for _ in range(count):

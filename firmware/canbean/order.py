@@ -3,27 +3,28 @@
 import struct
 from array import array
 
+from . import const
 from .alert import id_text
 
-HEADER = 16
-WORTH = 32
-RECORD = 24  # three partners of eight bytes
-NEVER = 255  # an id that was not seen since the bus woke up
-ONCE = 63  # one that was seen once
+_HEADER = const(16)
+_WORTH = const(32)
+_RECORD = const(24)  # three partners of eight bytes
+_NEVER = const(255)  # an id that was not seen since the bus woke up
+_ONCE = const(63)  # one that was seen once
 
 
 class Detector:
     def __init__(self, model, fingerprint):
-        head = struct.unpack("<HBBHBBHHHH", model.part("ORDR", 0, HEADER))
+        head = struct.unpack("<HBBHBBHHHH", model.part("ORDR", 0, _HEADER))
         self.threshold, self.need, self.of, n, partners, self.window = head[:6]
         self.edge, self.base, self.slope = head[6:9]
-        if n != fingerprint.n or partners != 3 or model.size("ORDR") != HEADER + WORTH + RECORD * n:
+        if n != fingerprint.n or partners != 3 or model.size("ORDR") != _HEADER + _WORTH + _RECORD * n:
             raise ValueError("section ORDR does not hold what it says")
         self.n = n
         self.keys = fingerprint.keys
-        self.worth = array("H", model.part("ORDR", HEADER, WORTH))
-        self.record = model.part("ORDR", HEADER + WORTH, RECORD * n)
-        for at in range(0, RECORD * n, 8):
+        self.worth = array("H", model.part("ORDR", _HEADER, _WORTH))
+        self.record = model.part("ORDR", _HEADER + _WORTH, _RECORD * n)
+        for at in range(0, _RECORD * n, 8):
             if self.record[at] | self.record[at + 1] << 8 >= n:
                 raise ValueError("section ORDR has a partner that is no id")
         self.counts = bytearray(n)  # frames of each id, modulo 256
@@ -37,7 +38,7 @@ class Detector:
 
     def forget(self):
         for i in range(self.n):
-            self.before[i] = NEVER
+            self.before[i] = _NEVER
         self.begin()
 
     def begin(self):
@@ -67,7 +68,7 @@ class Detector:
         counts = self.counts
         counts[slot] = counts[slot] + 1 & 255
         record = self.record
-        at = slot * RECORD
+        at = slot * _RECORD
         if record[at] | record[at + 1] << 8 == slot:
             return
         before = self.before[slot]
@@ -79,7 +80,7 @@ class Detector:
             self.then[3 * slot + j] = count
             kind = min(max(run - record[at + 2], 0), 2)
             now |= kind << 2 * j
-            if before < ONCE:
+            if before < _ONCE:
                 k = 3 * (before >> 2 * j & 3) + kind
                 cost = record[at + 3 + (k >> 1)] >> ((k & 1) << 2) & 15
                 if cost < least:
@@ -87,8 +88,8 @@ class Detector:
                     told = j
                     told_run = run
             at += 8
-        self.before[slot] = ONCE if before == NEVER else now
-        if before < ONCE:
+        self.before[slot] = _ONCE if before == _NEVER else now
+        if before < _ONCE:
             worth = self.worth[least]
             self.raw += worth
             if worth > self.most:
@@ -99,7 +100,7 @@ class Detector:
 
     # Kind, what was expected and what was seen, of the window that was judged last.
     def words(self):
-        at = self.blamed * RECORD + 8 * (self.told >> 2)
+        at = self.blamed * _RECORD + 8 * (self.told >> 2)
         record = self.record
         usual = 0
         least = 16

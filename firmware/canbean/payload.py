@@ -1,9 +1,11 @@
-# What checks read from payloads: numbers at some bits, and checksums: XOR, sums and CRC-8 of the bytes beside them.
+# What checks read from payloads: numbers at some bits, and checksums: XOR, sums and _CRC-8 of the bytes beside them.
 # `table` holds checks of eight bytes, as the host's detect/checks.py lays them out; `at` is where one begins.
-CRC = 3  # families of checksums: XOR, sum, negative sum, CRC, reflected CRC
+from . import const
+
+_CRC = const(3)  # families of checksums: XOR, sum, negative sum, _CRC, reflected _CRC
 
 
-# What a CRC-8 makes of each byte.
+# What a _CRC-8 makes of each byte.
 def crc_table(polynomial, reflected):
     table = bytearray(256)
     if reflected:
@@ -27,7 +29,7 @@ def checksum(table, at, data, crcs):
     own = table[at + 2] >> 3
     mask = (1 << table[at + 3]) - 1
     sum = 0
-    if family >= CRC:
+    if family >= _CRC:
         crc = crcs[family << 8 | table[at + 6]]
         for k in range(table[at + 5] & 15, (table[at + 5] >> 4) + 1):
             if k != own:

@@ -3,30 +3,32 @@
 import struct
 from array import array
 
+from . import const
 from .alert import LENGTHS, id_text
 
-HEADER = 4
-MOST = 64
-ALLOW = 1
-DENY = 2
-EXPECTED = "no frame that matches a denied pattern"
+_HEADER = const(4)
+_MOST = const(64)
+_ALLOW = const(1)
+_DENY = const(2)
+_EXPECTED = const("no frame that matches a denied pattern")
 
 
 class Rules:
     def __init__(self, model):
-        n, p = struct.unpack("<HH", model.part("RULE", 0, HEADER))
-        if not 0 < n <= MOST or model.size("RULE") != HEADER + 10 * n + 2 * p:
+        n, p = struct.unpack("<HH", model.part("RULE", 0, _HEADER))
+        if not 0 < n <= _MOST or model.size("RULE") != _HEADER + 10 * n + 2 * p:
             raise ValueError("section RULE does not hold what it says")
         self.n = n
-        self.keys = array("I", model.part("RULE", HEADER, 4 * n))
-        self.masks = array("I", model.part("RULE", HEADER + 4 * n, 4 * n))
-        self.actions = model.part("RULE", HEADER + 8 * n, n)
-        self.used = model.part("RULE", HEADER + 9 * n, n)  # of a rule, bit k where payload byte k is compared
-        self.pairs = model.part("RULE", HEADER + 10 * n, 2 * p)
+        self.keys = array("I", model.part("RULE", _HEADER, 4 * n))
+        self.masks = array("I", model.part("RULE", _HEADER + 4 * n, 4 * n))
+        self.actions = model.part("RULE", _HEADER + 8 * n, n)
+        # of a rule, bit k where payload byte k is compared
+        self.used = model.part("RULE", _HEADER + 9 * n, n)
+        self.pairs = model.part("RULE", _HEADER + 10 * n, 2 * p)
         self.starts = array("H", bytes(2 * n))
         at = 0
         for i in range(n):
-            if not 0 < self.actions[i] <= DENY or (self.keys[i] | self.masks[i]) >> 30:
+            if not 0 < self.actions[i] <= _DENY or (self.keys[i] | self.masks[i]) >> 30:
                 raise ValueError("section RULE holds what is no rule")
             self.starts[i] = at
             for k in range(8):
@@ -63,7 +65,7 @@ class Rules:
         # Whether an id is allowed as a whole: then it is not reported missing.
         for i in range(self.n):
             if not self.used[i] and not (key ^ self.keys[i]) & self.masks[i]:
-                return self.actions[i] == ALLOW
+                return self.actions[i] == _ALLOW
         return False
 
     def words(self, key, code, data):
@@ -71,4 +73,4 @@ class Rules:
         kind = "payload" if self.used[self.rule] else "unknown-id"
         length = LENGTHS[code]
         seen = id_text(key) + "#" + "".join(["%02X" % data[k] for k in range(min(length, 8))])
-        return kind, EXPECTED, seen + "..." if length > 8 else seen
+        return kind, _EXPECTED, seen + "..." if length > 8 else seen

@@ -1,27 +1,44 @@
-# Watches a bus: every frame through the fingerprint, one id a frame asked whether it is overdue, alerts written.
+# Watches a bus: every frame through the detectors, one id a frame asked whether it is overdue, alerts written.
 # The plain twin of the host's detect/replay.py.
 from array import array
 
-from . import alert
-from .fingerprint import FOREVER, Fingerprint, elapsed
+from . import const
+from .bus import FOREVER, elapsed
+from .fingerprint import CAP, Fingerprint
 
-INCIDENT = 10000000  # microseconds of silence that end an incident
-RECENT = 32  # frames over which the bus is looked at for a crowd
-SECTIONS = ("META", "GOLD", "FPRN")
+_INCIDENT = const(10000000)  # microseconds of silence that end an incident
+WINDOWS = ("CLCK", "LSTW", "ORDR", "VAEW", "WNDW")  # sections of detectors of windows
+SECTIONS = ("META", "GOLD", "FPRN", "CHKS", "RULE") + WINDOWS
 
 
 class Watch:
     def __init__(self, model, lines):
-        self.fingerprint = Fingerprint(model)
+        fingerprint = self.fingerprint = Fingerprint(model)
         self.lines = lines
-        n = self.fingerprint.n
-        self.missing = bytearray(n)
-        # when an id last raised an alert; unknown ids share the last place
-        self.held_s = array("i", bytes(4 * (n + 1)))
-        self.held_us = array("i", bytes(4 * (n + 1)))
-        self.dropped = array("H", bytes(2 * (n + 1)))
-        self.recent_s = array("i", bytes(4 * RECENT))  # the last frames of the bus
-        self.recent_us = array("i", bytes(4 * RECENT))
+        n = fingerprint.n
+        self.checks = self.rules = None
+        if "CHKS" in model.sections:
+            from .checks import Checks
+
+            self.checks = Checks(model, n)
+        if "RULE" in model.sections:
+            from .rules import Rules
+
+            self.rules = Rules(model)
+            for i in range(n):
+                if self.rules.allows_id(fingerprint.keys[i]):
+                    fingerprint.timeout[i] = FOREVER
+        self.windows = ()
+        if [tag for tag in WINDOWS if tag in model.sections]:
+            from . import gates
+
+            self.windows = gates.load(model, fingerprint)
+        places = n + 1 + len(self.windows)
+        # how many frames there had been when an id came last, -1 while it is missing
+        self.seen = array("i", bytes(4 * n))
+        # when an id last raised an alert; unknown ids share a place, each detector of windows has one
+        self.told = array("i", bytes(8 * places))  # in seconds (-1: never) and us
+        self.dropped = array("H", bytes(2 * places))
         self.reset()
 
     def reset(self, base=0):
@@ -29,20 +46,19 @@ class Watch:
         self.base = base
         self.alert_s = self.alert_us = 0
         self.fingerprint.reset()
-        self.frames = 0
+        if self.checks:
+            self.checks.reset()
+        for one in self.windows:
+            one.reset()
         self.unscored = 0
-        self.place = 0
-        self.crowd_s = -1
-        self.crowd_us = 0
-        for i in range(RECENT):
-            self.recent_s[i] = -1
+        self.scored = 0
         self.alerts = 0
         self.incident = 0
         self.next = 0
         for i in range(self.fingerprint.n):
-            self.missing[i] = 0
-        for i in range(self.fingerprint.n + 1):
-            self.held_s[i] = -1
+            self.seen[i] = 0
+        for i in range(len(self.dropped)):
+            self.told[2 * i] = -1
             self.dropped[i] = 0
 
     def golden(self, model):
@@ -53,72 +69,104 @@ class Watch:
             s = given[0] | given[1] << 8 | given[2] << 16 | given[3] << 24
             us = given[4] | given[5] << 8 | (given[6] & 15) << 16
             key = given[7] | given[8] << 8 | given[9] << 16 | (given[10] & 63) << 24
-            if self.fingerprint.frame(s, us, key, given[6] >> 4, given[11:19]) != answers[0]:
+            if self.score(s, us, key, given[6] >> 4, given[11:19]) != answers[0]:
                 raise ValueError("a golden frame is answered differently here: the model is refused")
         self.reset()
 
+    def score(self, s, us, key, code, data):
+        # The surprise of a frame, by fingerprint and checks.
+        fingerprint = self.fingerprint
+        bits = fingerprint.frame(s, us, key, code, data)
+        if self.checks:
+            if fingerprint.bus.woke:
+                self.checks.forget()
+            # Values and the bytes they stand in are broken together: only the more surprising of the two counts.
+            if self.checks.frame(fingerprint.slot, code, data):
+                checks = self.checks
+                more = checks.counter + checks.checksum + max(checks.payload - fingerprint.broken, 0)
+                bits = min(bits + more, CAP - 1)
+        return bits
+
     def frame(self, s, us, key, flags, code, data):
         # `flags`: 0 data, 1 FD, 2 remote, 3 error; remote and error frames are counted and not scored.
-        self.frames += 1
         if flags > 1:
             self.unscored += 1
             return
+        bits = self.score(s, us, key, code, data)
         fingerprint = self.fingerprint
-        bits = fingerprint.frame(s, us, key, code, data)
         slot = fingerprint.slot
-        missing = self.missing
-        i = self.place
-        self.place = i + 1 & RECENT - 1
-        if self.recent_s[i] >= 0:
-            took = elapsed(s, us, self.recent_s[i], self.recent_us[i])
-            if 0 <= took < fingerprint.crowd_us:
-                self.crowd_s = s
-                self.crowd_us = us
-        self.recent_s[i] = s
-        self.recent_us[i] = us
+        self.scored = self.scored + 1 & 0x3FFFFFFF
         if slot < fingerprint.n:
-            missing[slot] = 0
-        if bits >= fingerprint.threshold:
-            self.raise_frame(s, us, key, code, data, bits)
+            self.seen[slot] = self.scored
+        verdict = self.rules.verdict(key, data) if self.rules else 0
+        if verdict == 2:
+            bits = CAP
+        if bits >= fingerprint.threshold and verdict != 1 and not self.held(slot, s, us):
+            words = (self.rules if verdict else self).words(key, code, data)
+            self.write(s, us, slot, key, words, bits, fingerprint.threshold)
+        place = fingerprint.n
+        for one in self.windows:
+            place += 1
+            if one.judge(fingerprint.bus.woke, s, us, slot, code, data):
+                blamed = one.detector.blamed
+                name = fingerprint.keys[blamed] if blamed >= 0 else None
+                allowed = name is not None and self.rules and self.rules.allows_id(name)
+                if not allowed and not self.held(place, s, us):
+                    self.write(s, us, place, name, one.detector.words(), one.bits, one.threshold, one.name)
         i = self.next
         self.next = i + 1 if i + 1 < fingerprint.n else 0
-        if fingerprint.last_s[i] >= 0 and not missing[i]:
-            silent = elapsed(s, us, fingerprint.last_s[i], fingerprint.last_us[i])
-            waited = silent
-            if self.crowd_s >= 0:
-                # On a crowded bus an id is delayed, not gone: its time counts from the end of the crowd.
-                waited = min(silent, elapsed(s, us, self.crowd_s, self.crowd_us))
-            if waited > fingerprint.timeout[i]:
-                missing[i] = 1
-                bits = fingerprint.silence(i, silent)
-                expected = "a frame within %d us" % fingerprint.timeout[i]
-                seen = "none for %d us" % silent
-                self.write(s, us, i, fingerprint.keys[i], "missing", bits, expected, seen)
+        if fingerprint.last[3 * i] >= 0 and self.seen[i] >= 0:
+            self.ask(s, us, i)
 
-    def raise_frame(self, s, us, key, code, data, bits):
-        slot = self.fingerprint.slot
-        if self.held_s[slot] >= 0:
-            since = elapsed(s, us, self.held_s[slot], self.held_us[slot])
+    def ask(self, s, us, i):
+        # Whether an id is missing.
+        fingerprint = self.fingerprint
+        last = fingerprint.last
+        silent = waited = elapsed(s, us, last[3 * i], last[3 * i + 1])
+        bus = fingerprint.bus
+        if bus.crowd_s >= 0:
+            # On a crowded bus an id is delayed, not gone: its time counts from the end of the crowd.
+            waited = min(silent, elapsed(s, us, bus.crowd_s, bus.crowd_us))
+        # While frames come less than half as often as usual the whole bus is falling silent.
+        came = self.scored - self.seen[i] & 0x3FFFFFFF
+        if waited > fingerprint.timeout[i] and came >= silent // (2 * fingerprint.pace_us):
+            self.seen[i] = -1
+            words = "missing", "a frame within %d us" % fingerprint.timeout[i], "none for %d us" % silent
+            self.write(
+                s, us, i, fingerprint.keys[i], words, fingerprint.silence(i, silent), fingerprint.threshold
+            )
+
+    def words(self, key, code, data):
+        from .alert import words
+
+        return words(self, key, code, data)
+
+    def held(self, place, s, us):
+        # Whether an alert is held back; if not, its time is kept.
+        told = self.told
+        at = 2 * place
+        if told[at] >= 0:
+            since = elapsed(s, us, told[at], told[at + 1])
             if 0 <= since < self.fingerprint.hold_us:
-                if self.dropped[slot] < 65535:
-                    self.dropped[slot] += 1
-                return
-        kind, expected, seen = alert.words(self.fingerprint, key, code, data)
-        self.write(s, us, slot, key, kind, bits, expected, seen)
+                if self.dropped[place] < 65535:
+                    self.dropped[place] += 1
+                return True
+        told[at] = s
+        told[at + 1] = us
+        return False
 
-    def write(self, s, us, slot, key, kind, bits, expected, seen):
+    def write(self, s, us, place, key, words, bits, threshold, detector="fingerprint"):
         quiet = elapsed(s, us, self.alert_s, self.alert_us) if self.incident else FOREVER
-        if quiet < 0 or quiet > INCIDENT:
+        if quiet < 0 or quiet > _INCIDENT:
             self.incident += 1
         self.alert_s = s
         self.alert_us = us
         self.alerts += 1
-        threshold = self.fingerprint.threshold
-        fields = alert.fields(
-            self.base + s, us, key, kind, bits, threshold, expected, seen, self.incident, self.dropped[slot]
-        )
-        self.lines.send("alert", fields)
-        self.dropped[slot] = 0
-        if kind != "missing":
-            self.held_s[slot] = s
-            self.held_us[slot] = us
+        dropped = self.dropped[place]
+        # imported here, so that it is not in the way of the model's loader
+        from .alert import fields
+
+        s += self.base
+        pairs = fields(s, us, key, detector, words, bits, threshold, self.incident, dropped)
+        self.lines.send("alert", pairs)
+        self.dropped[place] = 0

@@ -3,14 +3,15 @@
 import struct
 from array import array
 
+from . import const
 from .alert import unbucket
 from .bucket import bucket
-from .fingerprint import elapsed
+from .bus import elapsed
 from .mixture import Mixture
 
-HEADER = 40
-FEATURES = 5
-ONES = b"\x00\x01\x01\x02\x01\x02\x02\x03\x01\x02\x02\x03\x02\x03\x03\x04"
+_HEADER = const(40)
+_FEATURES = const(5)
+_ONES = const(b"\x00\x01\x01\x02\x01\x02\x02\x03\x01\x02\x02\x03\x02\x03\x03\x04")
 
 
 class Detector:
@@ -18,20 +19,20 @@ class Detector:
         head = struct.unpack("<HBBHBBIHHHH", model.part("WNDW", 0, 20))
         self.threshold, self.need, self.of, n, features, _, self.window = head[:7]
         self.edge, self.base, self.slope = head[7:10]
-        if n != fingerprint.n or features != FEATURES or not 0 < self.window <= 100000000:
+        if n != fingerprint.n or features != _FEATURES or not 0 < self.window <= 100000000:
             raise ValueError("section WNDW does not hold what it says")
         self.n = n
-        self.centre = array("h", model.part("WNDW", 20, 2 * FEATURES))
-        self.scale = array("H", model.part("WNDW", 20 + 2 * FEATURES, 2 * FEATURES))
-        at = HEADER + (n + 3 & ~3)
-        self.usual = model.part("WNDW", HEADER, n)
+        self.centre = array("h", model.part("WNDW", 20, 2 * _FEATURES))
+        self.scale = array("H", model.part("WNDW", 20 + 2 * _FEATURES, 2 * _FEATURES))
+        at = _HEADER + (n + 3 & ~3)
+        self.usual = model.part("WNDW", _HEADER, n)
         self.mixture = Mixture(model.part("WNDW", at, model.size("WNDW") - at))
-        if self.mixture.features != FEATURES or not min(self.scale):
+        if self.mixture.features != _FEATURES or not min(self.scale):
             raise ValueError("section WNDW has a mixture of something else")
         self.folds = bytearray(n)  # the bytes of an id's last payload, exclusive-ored
         self.counts = bytearray(n)  # frames of an id in this window
-        self.x = array("h", bytes(2 * FEATURES))
-        self.about = array("i", bytes(4 * FEATURES))  # what the features were made of
+        self.x = array("h", bytes(2 * _FEATURES))
+        self.about = array("i", bytes(4 * _FEATURES))  # what the features were made of
         self.reset()
 
     def reset(self):
@@ -71,7 +72,7 @@ class Detector:
             flipped = fold ^ self.folds[slot]
             if flipped:
                 self.folds[slot] = fold
-                self.flips += ONES[flipped & 15] + ONES[flipped >> 4]
+                self.flips += _ONES[flipped & 15] + _ONES[flipped >> 4]
                 self.changes += 1
         return bits
 
@@ -84,7 +85,7 @@ class Detector:
         about[2] = self.silence
         about[3] = self.flips
         about[4] = self.changes
-        for i in range(FEATURES):
+        for i in range(_FEATURES):
             x = bucket(about[i]) if i < 3 else bucket(about[i] + 1) - known
             x = (x - self.centre[i]) * self.scale[i] >> 6
             self.x[i] = max(min(x, 32767), -32767)
@@ -102,9 +103,9 @@ class Detector:
         for k in range(mixture.count):
             if mixture.bits[k] < mixture.bits[component]:
                 component = k
-        at = component * FEATURES
+        at = component * _FEATURES
         most = -1
-        for i in range(FEATURES):
+        for i in range(_FEATURES):
             d = self.x[i] - mixture.means[at + i]
             d = ((d if d >= 0 else -d) * mixture.multipliers[at + i] >> mixture.shifts[at + i] - 1) + 1 >> 1
             if d > most:

@@ -15,10 +15,10 @@ class Feed:
     # Every frame goes to watch.frame(s, us, key, flags, DLC code, data), where data is one bytearray(8) for
     # all of them, zeros past the frame's end.
     def __init__(self, lines, window, watch):
-        self._lines = lines
+        self.lines = lines
         self._every = window // 2
-        self._watch = watch
-        self._data = bytearray(8)
+        self.watch = watch
+        self.data = bytearray(8)
         self._session = 0
         self._expected = 0
         self._unanswered = 0
@@ -32,7 +32,7 @@ class Feed:
         if b[i] == 2 and size == 6:
             self._session = b[i + 1]
             self._expected = self._gap = self.frames = 0
-            self._watch.reset(b[i + 2] | b[i + 3] << 8 | b[i + 4] << 16 | b[i + 5] << 24)
+            self.watch.reset(b[i + 2] | b[i + 3] << 8 | b[i + 4] << 16 | b[i + 5] << 24)
             self._answer()
             return
         if b[i] != 1 or not 13 <= size <= 21:
@@ -48,7 +48,7 @@ class Feed:
             return
         code = b[i + 8]
         key = b[i + 12]
-        data = self._data
+        data = self.data
         for j in range(8):
             data[j] = b[i + 13 + j] if 13 + j < size else 0
         # counted first: a frame that a detector stumbles over has been handled too
@@ -57,7 +57,7 @@ class Feed:
         self.frames += 1
         self._unanswered += 1
         try:
-            self._watch.frame(
+            self.watch.frame(
                 b[i + 2] | b[i + 3] << 8 | b[i + 4] << 16 | b[i + 5] << 24,
                 b[i + 6] | b[i + 7] << 8 | (code & 15) << 16,
                 b[i + 9] | b[i + 10] << 8 | b[i + 11] << 16 | (key & 63) << 24,
@@ -76,12 +76,12 @@ class Feed:
 
     def _answer(self):
         self._unanswered = 0
-        self._lines.send(
+        self.lines.send(
             "ack",
             (
                 ("session", self._session),
                 ("frames", self.frames),
-                ("alerts", self._watch.alerts),
+                ("alerts", self.watch.alerts),
                 ("gap", self._gap),
             ),
         )

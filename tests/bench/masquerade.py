@@ -1,4 +1,4 @@
-"""`tools/bench masquerade`: who sees a liar? Detectors of relations on simulated drives, trained on other simulated drives.
+"""`tools/bench masquerade`: who sees a liar? Whole gateways and detectors of relations on simulated drives, learned from others.
 
 An attacker takes the place of an id's true sender, keeps its timing, counters and checksums, and lies about one physical signal
 for 5 to 10 s: plateau, ramp, constant, or an earlier stretch of its payloads. The twin is the same drive without the attack.
@@ -9,20 +9,32 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import numpy as np
+
 from canbean.can import attacks, logs, simulate
 from canbean.detect import score
 from canbean.detect.denoising import neural
-from canbean.detect.detectors import module
+from canbean.detect.detectors import module, vae
+from canbean.detect.learn import learn
+from canbean.detect.relation import lesson
+from canbean.detect.replay import replay
+from canbean.detect.residuals import Scale
+from canbean.detect.select import select
 from canbean.errors import UsageError
+from canbean.tiny.dense import FEATURE
 from conftest import RECORDINGS
 from masquerade_cases import KINDS, Liar, alerts_of, clean_of, traffic_of
 
-NAMES = ("vae", "lstm")
+FLOAT = "vae-float"
+NAMES = ("vae", FLOAT, "lstm")
 SECONDS = 600.0
+FIRST = 30
+"""The first seed: what is below was looked at while detectors were made."""
 
 
 class Tables:
@@ -52,12 +64,24 @@ class Tables:
                 }
 
 
-def judge(tables, detectors, keys, kind, frames, *, twin=None):
-    """Score all detectors, alone and together, on one log."""
-    traffic = traffic_of(frames, keys)
-    raised = {name: alerts_of(detector, name, traffic) for name, detector in detectors.items()}
-    if len(raised) > 1:
-        raised["both"] = sorted((a for alerts in raised.values() for a in alerts), key=lambda a: a.t_us)
+@dataclass
+class Watching:
+    """Gateways, and detectors of relations each alone behind its own gate, for a bus with these keys."""
+
+    gateways: dict
+    detectors: dict
+    keys: np.ndarray
+
+    def alerts(self, frames):
+        """By name what each raises."""
+        raised = {name: replay(gateway, frames).alerts for name, gateway in self.gateways.items()}
+        traffic = traffic_of(frames, self.keys)
+        return raised | {name: alerts_of(one, name, traffic) for name, one in self.detectors.items()}
+
+
+def judge(tables, watching, kind, frames, *, twin=None):
+    """Score all that watch on one log."""
+    raised = watching.alerts(frames)
     for name, alerts in raised.items():
         tables.add(name, kind, score.tally(frames, alerts, twin_alerts=(twin or {}).get(name)))
     return raised
@@ -65,19 +89,24 @@ def judge(tables, detectors, keys, kind, frames, *, twin=None):
 
 def simulated(tables, names, *, seeds, clean_s, progress):
     """A model a seed, and what it makes of other drives, clean and lied about."""
-    for seed in range(seeds):
-        clean = clean_of(simulate.drive(SECONDS, seed), seed)
+    for seed in seeds:
+        drive = simulate.drive(SECONDS, seed)
+        clean = clean_of(drive, seed)
         detectors = learned(names, clean, progress)
-        keys = clean.traffic.keys
+        whole = select(learn([drive])).learned.gateway
+        progress(f"canbean: {', '.join(whole.detectors)}")
+        gateways = {"canbean": whole, "fingerprint": replace(whole, detectors={})}
+        watching = Watching(gateways, detectors, clean.traffic.keys)
         for number in range(max(1, round(clean_s / SECONDS))):
-            judge(tables, detectors, keys, "clean drives", simulate.drive(SECONDS, 1000 + 50 * seed + number))
+            other = simulate.drive(SECONDS, 1000 + 50 * seed + number)
+            judge(tables, watching, "clean drives", other)
         for alone, title in ((False, ""), (True, " or any")):
-            liar = Liar(SECONDS, 2000 + seed, alone)
-            twin = judge(tables, detectors, keys, "twin", liar.clean)
+            liar = Liar(SECONDS, 7000 + seed, alone)
+            twin = judge(tables, watching, "twin", liar.clean)
             for kind in KINDS:
-                judge(tables, detectors, keys, kind + title, liar.attacked(kind)[0], twin=twin)
+                judge(tables, watching, kind + title, liar.attacked(kind)[0], twin=twin)
         injected, _ = attacks.inject(liar.clean, "masquerade", seed=seed, duration_s=5.0)
-        judge(tables, detectors, keys, "can attack's", injected, twin=twin)
+        judge(tables, watching, "can attack's", injected, twin=twin)
         progress(f"seed {seed} done")
 
 
@@ -98,7 +127,34 @@ def recorded(tables, names, progress):
         clean = clean_of(first)
         detectors = learned(names, clean, lambda text, name=name: progress(f"{name}: {text}"))
         for frames in others if detectors else []:
-            judge(tables, detectors, clean.traffic.keys, name, frames)
+            judge(tables, Watching({}, detectors, clean.traffic.keys), name, frames)
+
+
+@dataclass
+class Unrounded:
+    """An autoencoder as it was trained, in floating point: what its integers cost is what it does better."""
+
+    halves: dict
+    multiplier: np.ndarray = None
+    shift: np.ndarray = None
+
+    def reconstruct(self, x):
+        """As `Vae.reconstruct`."""
+        return np.rint(FEATURE * vae.run(self.halves, x / FEATURE)).astype(np.int64)
+
+
+def unrounded(clean):
+    """The autoencoder of `vae` before it is quantized, its tails and its gate learned in the same way."""
+    taught = lesson(clean, vae.SIGNALS, vae.BACK)
+    if taught is None:
+        return None
+    made = Unrounded(vae.train(taught, vae.STEPS))
+    errors = taught.x - made.reconstruct(taught.x)
+    scale = Scale.of(errors[taught.later])
+    made.multiplier, made.shift = scale.multiplier, scale.shift
+    count = len(taught.signals)
+    found = taught.tails(errors[:, :count], Scale(made.multiplier[:count], made.shift[:count]))
+    return None if found is None else vae.Detector(found[1], taught.signals, taught.features, made, found[0])
 
 
 def learned(names, clean, progress):
@@ -106,19 +162,21 @@ def learned(names, clean, progress):
     found = {}
     for name in names:
         begun = time.process_time()
-        detector = module(name).learn(clean)
+        detector = unrounded(clean) if name == FLOAT else module(name).learn(clean)
         took = time.process_time() - begun
         if detector is None:
             progress(f"{name}: too little is told")
             continue
         found[name] = detector
-        progress(f"{name}: {took:.0f} s of CPU, {len(detector.to_bytes())} bytes, {detector.gate}")
+        size = "float" if name == FLOAT else f"{len(detector.to_bytes())} bytes"
+        progress(f"{name}: {took:.0f} s of CPU, {size}, {detector.gate}")
     return found
 
 
 def main():
     parser = argparse.ArgumentParser(prog="tools/bench masquerade", description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3, help="models, each learned from a drive of its own")
+    parser.add_argument("--first", type=int, default=FIRST, help="the first seed")
     parser.add_argument("--clean", type=float, default=1200, help="seconds of unseen clean drives a model")
     parser.add_argument("--detectors", default=",".join(NAMES))
     parser.add_argument("--recordings", action="store_true", help="also false alarms on recordings")
@@ -133,7 +191,8 @@ def main():
     def progress(text):
         print(text, file=sys.stderr, flush=True)
 
-    simulated(tables, names, seeds=options.seeds, clean_s=options.clean, progress=progress)
+    seeds = range(options.first, options.first + options.seeds)
+    simulated(tables, names, seeds=seeds, clean_s=options.clean, progress=progress)
     rows = [{"data": "simulated", **row} for row in tables.rows()]
     if options.recordings and RECORDINGS.is_dir():
         tables = Tables()
@@ -143,7 +202,7 @@ def main():
         print(json.dumps({"rows": rows}))
         return
     print(
-        f"{'detector':10}{'kind':24}{'events':>7}{'recall':>8}{'skill':>7}{'alarmed':>9}{'hours':>7}{'false/h':>9}{'episodes/h':>12}{'unattr.':>9}"
+        f"{'who':12}{'kind':24}{'events':>7}{'recall':>8}{'skill':>7}{'alarmed':>9}{'hours':>7}{'false/h':>9}{'episodes/h':>12}{'unattr.':>9}"
     )
     for row in rows:
         text = [
@@ -154,7 +213,7 @@ def main():
             for n in ("false_alerts_per_hour", "false_episodes_per_hour")
         ]
         print(
-            f"{row['detector']:10}{row['kind']:24}{row['events'] or '':>7}{text[0]:>8}{text[1]:>7}{text[2]:>9}"
+            f"{row['detector']:12}{row['kind']:24}{row['events'] or '':>7}{text[0]:>8}{text[1]:>7}{text[2]:>9}"
             f"{row['clean_hours']:7.2f}{rates[0]:>9}{rates[1]:>12}{row['unattributed_alerts']:9}"
         )
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench_baselines import BASELINES, Anomalies, Binning, MinimumGap, OneClass, Whitelist, gaps
+from bench_baselines import BASELINES, Anomalies, Binning, MinimumGap, OneClass, Whitelist, gaps, return_level
 from canbean.can import attacks, simulate
 from canbean.can.frames import Frames
 from canbean.detect.score import score
@@ -87,3 +87,11 @@ def test_peaks_are_one_an_id_and_second():
         np.array([0, 10, 2_000_000, 5]), np.array([1, 1, 1, 2]), np.array([3, 7, 1, 2]), "timing"
     )
     assert sorted(marked.peaks().tolist()) == [1, 2, 7]
+
+
+def test_the_return_level_of_an_exponential_tail_is_found():
+    scores = np.random.default_rng(0).exponential(16 / np.log(2), 20_000).astype(np.int64)
+    level = return_level(scores, hours=1.0, per_hour=1.0)
+    assert level == pytest.approx(16 * np.log2(20_000), rel=0.15)
+    assert return_level(scores, hours=1.0, per_hour=0.01) > level
+    assert return_level(scores[:3], hours=1.0, per_hour=1.0) == scores[:3].max()

@@ -10,6 +10,7 @@ from bus_cases import fingerprint, frames
 from canbean.can.frames import ERR, RTR, Frames
 from canbean.detect.alerts import Alert
 from canbean.detect.context import context
+from canbean.detect.gateway import Gateway
 from canbean.detect.replay import replay
 
 
@@ -64,7 +65,7 @@ def test_the_frame_an_alert_is_about_has_its_surprise(seed):
     log = frames(rng, of).in_time_order()
     # A coarse clock: several frames of one id at one time.
     log = log.changed(t_us=log.t_us // 200_000 * 200_000)
-    said = replay(of, log)
+    said = replay(Gateway(of), log)
     found = context(log, said.alerts, 2, said.bits)
     raised = [n for n, one in enumerate(said.alerts) if one.kind != "missing"]
     assert raised

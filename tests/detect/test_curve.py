@@ -50,7 +50,7 @@ def test_each_length_is_scored_as_its_own_model_would_be(clean, found):
     for point in found["points"]:
         known = learn([clean.between(0, 60 * point["minutes"])])
         assert point["threshold_bits"] == known.fingerprint.threshold / 16
-        quiet = score(held_out, replay(known.fingerprint, held_out).alerts)
+        quiet = score(held_out, replay(known.gateway, held_out).alerts)
         assert point["false_alerts"] == quiet["false_alerts"]
         assert point["false_alerts_per_hour"] == quiet["false_alerts_per_hour"]
         upper = garwood95(point["false_alerts"], held_out.span_s / 3600)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bus_cases import fingerprint, frames
 from canbean.detect.alerts import Alert
+from canbean.detect.gateway import Gateway
 from canbean.detect.incidents import QUIET_US, SEVERITIES, incidents, merged, most_severe_first
 from canbean.detect.replay import replay
 from canbean.detect.taxonomy import CLASSES, SIGNS
@@ -110,7 +111,7 @@ def test_incidents_of_a_replay_are_apart_by_more_than_the_quiet(seed):
     rng = np.random.default_rng(seed)
     of = replace(fingerprint(rng), threshold=40)
     log = frames(rng, of).in_time_order()
-    raised = replay(of, log).alerts
+    raised = replay(Gateway(of), log).alerts
     found = incidents(raised, int(log.t_us[-1]))
     assert sum(one.count for one in found) == len(raised)
     assert [one.number for one in found] == list(range(1, len(found) + 1))

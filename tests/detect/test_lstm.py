@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from canbean.can import simulate
+from canbean.detect import relation
 from canbean.detect.denoising import penalty
 from canbean.detect.detectors import lstm, module, names
 from canbean.detect.informative import relations
@@ -17,6 +18,14 @@ from kind_cases import random_lstm
 from masquerade_cases import clean_of
 
 SECONDS, STEPS = 190.0, 60
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_logs():
+    """Logs of three minutes are enough here: what they teach is not to be trusted, but learned sooner."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(relation, "ENOUGH_S", 180.0)
+        yield
 
 
 @pytest.fixture(scope="module")

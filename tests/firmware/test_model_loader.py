@@ -11,7 +11,7 @@ from canbean.detect import model
 from canbean.detect.learn import learn
 from canbean.tiny import cbm
 
-KNOWN = ("META", "GOLD", "FPRN")
+KNOWN = ("META", "GOLD", "FPRN", "CHKS")
 
 
 @pytest.fixture(scope="module")

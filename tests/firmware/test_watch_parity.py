@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,14 @@ from bus_cases import fingerprint, frames
 from canbean.board.firmware import module
 from canbean.can.frames import RTR
 from canbean.cli.alarms import line_of
+from canbean.detect.checks import Checks
 from canbean.detect.fingerprint import surprise
+from canbean.detect.gateway import Gateway, scored
 from canbean.detect.replay import replay
+from canbean.detect.rules import Rules, verdicts
+from check_cases import random_checks
 from parity_cases import watched
+from rule_cases import rules_for
 
 ON_BOARD = """
 import json
@@ -22,12 +28,12 @@ from canbean.lines import body
 from canbean.watch import Watch
 
 class Section:
-    def __init__(self, content):
-        self.content = content
+    def __init__(self, sections):
+        self.sections = sections
     def size(self, tag):
-        return len(self.content)
+        return len(self.sections[tag])
     def part(self, tag, start, length):
-        return self.content[start : start + length]
+        return self.sections[tag][start : start + length]
 
 class Kept:
     def __init__(self):
@@ -35,9 +41,9 @@ class Kept:
     def send(self, kind, pairs):
         self.lines.append('{"type":"%s",%s}' % (kind, body(pairs)))
 
-def run(section, base, rows):
+def run(sections, base, rows):
     kept = Kept()
-    watch = Watch(Section(section), kept)
+    watch = Watch(Section(sections), kept)
     # A replay before this one leaves nothing behind.
     for s, us, key, flags, code, data in rows[::3]:
         watch.frame(s, us, key, flags, code, data)
@@ -57,26 +63,58 @@ def rows_of(table):
     )
 
 
-def on_cpython(section, base, rows):
+def on_cpython(sections, base, rows):
     space = {"__name__": "watching"}
     code = ON_BOARD.replace("canbean.lines", "canbean_firmware.lines").replace(
         "canbean.watch", "canbean_firmware.watch"
     )
     module("watch")
     exec(code, space)
-    return space["run"](section, base, rows)
+    return space["run"](sections, base, rows)
+
+
+def sections_of(gateway):
+    """What the board reads of a gateway."""
+    found = {"FPRN": gateway.fingerprint.to_bytes()}
+    if gateway.checks is not None:
+        found["CHKS"] = gateway.checks.to_bytes()
+    if gateway.rules:
+        found["RULE"] = gateway.rules.to_bytes()
+    return found
+
+
+def gateways(rng, m=400):
+    """A gateway with whatever it may have, and frames for it."""
+    known = fingerprint(rng)
+    table = frames(rng, known, m)
+    checks = None
+    if rng.random() < 0.5:
+        checks = Checks(tuple(one for one in random_checks(rng).ids if one.slot < len(known)))
+    return Gateway(known, checks, rules=rules_for(rng, table) if rng.random() < 0.5 else Rules()), table
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32))
+def test_host_and_firmware_raise_the_same_alerts(seed):
+    gateway, table = gateways(np.random.default_rng(seed))
+    raised = replay(gateway, table)
+    lines, unscored = on_cpython(sections_of(gateway), *rows_of(table))
+    assert [line_of(alert).decode() for alert in raised.alerts] == lines
+    assert raised.unscored == unscored
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32))
-def test_host_and_firmware_raise_the_same_alerts(seed):
+def test_rules_have_the_last_word(seed):
     rng = np.random.default_rng(seed)
-    known = fingerprint(rng)
-    table = frames(rng, known)
-    raised = replay(known, table)
-    lines, unscored = on_cpython(known.to_bytes(), *rows_of(table))
-    assert [line_of(alert).decode() for alert in raised.alerts] == lines
-    assert raised.unscored == unscored
+    gateway, table = gateways(rng)
+    gateway = replace(gateway, rules=rules_for(rng, table))
+    raised = replay(gateway, table)
+    said = verdicts(gateway.rules, table)
+    assert not np.any(raised.bits[said == 1])
+    denied = {alert.t_us for alert in raised.alerts if "denied" in alert.expected}
+    assert denied <= set(table.t_us[said == 2].tolist())
+    assert not [a for a in raised.alerts if a.kind == "missing" and gateway.rules.allows_id(a.key)]
 
 
 @settings(max_examples=40, deadline=None)
@@ -100,29 +138,30 @@ def test_every_score_is_the_same(seed):
     for at, (s, us, key, _, code, data) in enumerate(rows_of(table)[1]):
         assert board.frame(s, us, key, code, data) == said.bits[at]
         assert board.slot == said.slot[at]
-        assert (board.timing, board.dlc, board.broken) == tuple(said.parts[:, at])
+        parts = (board.start, board.rate, board.timing, board.dlc, board.broken)
+        assert parts == tuple(said.parts[:, at])
 
 
 @pytest.mark.parametrize("first", [0, 20])
 def test_micropython_raises_the_same_alerts(vm, tmp_path, first):
     cases, expected = [], []
     for seed in range(first, first + 20):
-        rng = np.random.default_rng(seed)
-        known = fingerprint(rng)
-        table = frames(rng, known, 200)
+        gateway, table = gateways(np.random.default_rng(seed), 200)
         base, rows = rows_of(table)
         rows = [[*row[:5], base64.b64encode(row[5]).decode()] for row in rows]
-        cases.append([base64.b64encode(known.to_bytes()).decode(), base, rows])
-        raised = replay(known, table)
+        sections = {tag: base64.b64encode(part).decode() for tag, part in sections_of(gateway).items()}
+        cases.append([sections, base, rows])
+        raised = replay(gateway, table)
         expected.append([[line_of(alert).decode() for alert in raised.alerts], raised.unscored])
     (tmp_path / "cases.json").write_text(json.dumps(cases))
     code = (
         ON_BOARD
         + """
 from binascii import a2b_base64
-for section, base, rows in json.load(open("cases.json")):
+for sections, base, rows in json.load(open("cases.json")):
     rows = [row[:5] + [a2b_base64(row[5])] for row in rows]
-    print(json.dumps(run(a2b_base64(section), base, rows)))
+    sections = {tag: a2b_base64(part) for tag, part in sections.items()}
+    print(json.dumps(run(sections, base, rows)))
 """
     )
     said = [json.loads(line) for line in vm.run(code, heap="64M", cwd=tmp_path).splitlines()]
@@ -134,8 +173,11 @@ def test_nothing_is_allocated_a_frame(vm32):
     """On a VM with 31-bit small integers: a big integer would show."""
     rng = np.random.default_rng(5)
     known = fingerprint(rng)
+    checks = Checks(tuple(one for one in random_checks(rng).ids if one.slot < len(known)))
+    gateway = Gateway(known, checks)
+    assert len(checks)
     table = frames(rng, known, 300)
-    table = table[surprise(known, table).bits < known.threshold]
+    table = table[scored(gateway, table).bits < known.threshold]
     quiet = [row for row in rows_of(table)[1] if row[0] < 1 << 30]
     code = (
         ON_BOARD
@@ -143,7 +185,7 @@ def test_nothing_is_allocated_a_frame(vm32):
 import gc
 gc.disable()
 kept = Kept()
-watch = Watch(Section({known.to_bytes()!r}), kept)
+watch = Watch(Section({sections_of(gateway)!r}), kept)
 rows = {quiet!r}
 for i in range(watch.fingerprint.n):
     watch.fingerprint.timeout[i] = 1000000000

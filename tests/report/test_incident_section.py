@@ -179,9 +179,9 @@ def test_what_the_model_knows_is_what_its_tables_say(seed):
         at = {9 * k: byte_ranges[9 * k : 9 * k + 8].strip() for k in range(8)}
         strip = strip.replace(" ", "")
         fixed = np.unpackbits(of.mask[n])[: len(strip)]
-        value = np.unpackbits(of.value[n])[: len(strip)]
+        value = np.unpackbits(of.low[n])[: len(strip)]
         assert strip == "".join(str(v) if f else "\u00b7" for f, v in zip(fixed, value, strict=True))
-        assert (row[2] == "\u2013") is bool(of.timeout_us[n] >= FOREVER_US)
+        assert (row[3] == "\u2013") is bool(of.timeout_us[n] >= FOREVER_US)
         for k in range(len(strip) // 8):
             low, high = of.low[n, k], of.high[n, k]
             assert at[9 * k] == (f"{low:02X}..{high:02X}" if low != high else "")

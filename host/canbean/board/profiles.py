@@ -25,6 +25,7 @@ class Profile:
         module: its file in `firmware/boards`, without `.py`.
         architecture: mpy-cross's name of the processor.
         heap_bytes: heap for Python after boot, before the application.
+        vm_heap: the heap that stands for it on the virtual board, as the VM's -X heapsize takes it.
         flash_bytes: flash in all; 0 where that means nothing.
         baud: bits per second of the serial line.
         window: frames that a replay may leave unanswered.
@@ -38,6 +39,7 @@ class Profile:
     module: str
     architecture: str
     heap_bytes: int
+    vm_heap: str
     flash_bytes: int
     baud: int
     window: int

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Self
 
 from canbean.board import firmware
 from canbean.board.profiles import profile
-from canbean.errors import BoardError
+from canbean.errors import BoardError, CanbeanError
 from canbean.files import read_bytes, write_bytes
-from canbean.tiny.cbm import check_key
+from canbean.tiny.cbm import check_key, unpack
 from canbean.tiny.keys import write_key
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 START_MS = 20_000
 """A VM that has not said a word by then does not work."""
+SMALLEST = "wemos-d1-mini"
+"""The board whose heap the VM gets for a model that names none."""
 
 # Run with -c, so that the names of modules, which take heap, stay as short as on a board. By itself the VM
 # would write its traceback onto the serial line.
@@ -53,6 +55,14 @@ def find_vm() -> str:
     return found
 
 
+def heap_for(blob: bytes) -> str:
+    """The VM's heap for a model: that of the board named in its META; the smallest board's where none is."""
+    try:
+        return profile(str(unpack(blob, "model").meta.get("board"))).vm_heap
+    except CanbeanError:
+        return profile(SMALLEST).vm_heap
+
+
 class VirtualBoard:
     """A board without hardware.
 
@@ -65,7 +75,7 @@ class VirtualBoard:
         self,
         model: str | os.PathLike[str],
         app: str = "gateway",
-        heap: str = "23wK",
+        heap: str | None = None,
         board: str = "linux",
         key: bytes | None = None,
     ) -> None:
@@ -74,7 +84,8 @@ class VirtualBoard:
         Args:
             model: the model file; it is copied as it is, so that the board itself judges it.
             app: application, a file of `firmware/apps`.
-            heap: the VM's heap, `w` for the word size of the machine (23wK: 23 Ki on a 32-bit VM, twice on 64).
+            heap: the VM's heap, `w` for the word size of the machine (23wK: 23 Ki on a 32-bit VM, twice on 64); None
+                takes that of the board which the model was made for, else that of the smallest board.
             board: name of a profile.
             key: 32 bytes; with it the board takes only what is signed with it.
 
@@ -89,7 +100,7 @@ class VirtualBoard:
         check_key(key)
         self._key = key
         self._app = app
-        self._heap = heap
+        self._heap = heap or heap_for(self._model)
         self._profile = profile(board)
         self._vm = find_vm()
         self._slave = -1

@@ -6,6 +6,7 @@ import csv
 import io
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,6 +72,12 @@ def _microseconds(text: str) -> int:
     if not value.is_finite() or abs(value) >= 10**12:
         raise InvalidOperation
     return int((value * 1_000_000).to_integral_value())
+
+
+def beside(log: str | os.PathLike[str]) -> Path:
+    """Where the events of an attacked log that have no frames of their own are kept, beside the log."""
+    path = Path(log)
+    return path.parent / (path.name.split(".")[0] + ".events.csv")
 
 
 def write(path: str | os.PathLike[str], events: Iterable[Event]) -> None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from canbean.can.bitfields import Field, counter_bits, physical_fields
-from canbean.can.database import key_of
 from canbean.can.signals import decode, first_bit
 from canbean.can.simulate import checksum
 from canbean.can.targets import changing_bytes, target_of
@@ -109,6 +108,8 @@ def named(database: Database, frames: Frames, name: str, *, keep_checks: bool) -
     Raises:
         UsageError: no such signal, several, one that is no integer of at most 63 bits, or no frame carries it.
     """
+    from canbean.can.database import key_of  # noqa: PLC0415 - slow to import
+
     message_name, _, signal_name = name.rpartition(".")
     found = [
         (message, signal)

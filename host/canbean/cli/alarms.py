@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from canbean.board import Record
     from canbean.can.frames import Frames
     from canbean.detect.context import Context
-    from canbean.detect.fingerprint import Fingerprint
+    from canbean.detect.gateway import Gateway
 
 
 class Ticker:
@@ -56,7 +56,8 @@ class Ticker:
     def end(self) -> None:
         """Say how many were not shown."""
         if self.console is not None and self.hidden:
-            self.console.print(f"… and {self.hidden} more alerts in {len(self.seen)} incidents")
+            several = "" if len(self.seen) == 1 else "s"
+            self.console.print(f"… and {self.hidden} more alerts in {len(self.seen)} incident{several}")
 
 
 def line_of(alert: Alert) -> bytes:
@@ -96,7 +97,7 @@ def write_alerts(path: Path, alerts: Iterable[Alert | bytes]) -> None:
 def run_on(
     where: str,
     model: Path,
-    fingerprint: Fingerprint,
+    gateway: Gateway,
     frames: Frames,
     speed: float | None,
     show: Console | None,
@@ -109,7 +110,7 @@ def run_on(
     if where == "host":
         if speed is not None:
             raise UsageError("--speed is for boards: the host needs no clock")
-        raised = replay(fingerprint, frames)
+        raised = replay(gateway, frames)
         lines = [line_of(alert) for alert in raised.alerts]
         ticker = Ticker(show)
         for line in lines:

@@ -93,7 +93,7 @@ def attack_(
     said = {"log": str(output), "data": SIMULATED, "frames": len(attacked), "events": len(rows)}
     silent = [event for event in rows if not event.frames]
     if silent:
-        beside = output.parent / (output.name.split(".")[0] + ".events.csv")
+        beside = events.beside(output)
         events.write(beside, silent)
         said["events_file"] = str(beside)
     if as_json:

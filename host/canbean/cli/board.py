@@ -4,30 +4,46 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from canbean.board import VirtualBoard
-from canbean.cli.output import note, results
+from canbean.board import VirtualBoard, profiles
+from canbean.cli.output import note, results, table
 from canbean.errors import ModelError
 from canbean.tiny import cbm
 from canbean.tiny.keys import read_key
 
+if TYPE_CHECKING:
+    from canbean.board.profiles import Profile
+
 app = typer.Typer(no_args_is_help=True)
 
 
-@app.callback()
-def _group() -> None:
-    """Keep `board` a group of verbs while it has one."""
+@app.command("list")
+def list_() -> None:
+    """Boards that models can be learned for, and what they hold."""
+    header = ("board", "chip", "heap, bytes", "frames a second")
+    table("", header, (_row(profiles.profile(name)) for name in profiles.names()))
+
+
+def _row(board: Profile) -> tuple[str, ...]:
+    rate = (
+        f"{board.frames_per_second} ({board.frames_per_second_is})" if board.frames_per_second else "unknown"
+    )
+    return board.name, board.chip, f"{board.heap_bytes:,}", rate
 
 
 @app.command("virtual")
 def virtual(
     model: Annotated[Path, typer.Option("-m", "--model", metavar="M.cbm")],
     heap: Annotated[
-        str, typer.Option(metavar="N", help="Heap of the VM, as its -X heapsize takes it.")
-    ] = "23wK",
+        str | None,
+        typer.Option(
+            metavar="N",
+            help="Heap of the VM, as its -X heapsize takes it; that of the model's board if not given.",
+        ),
+    ] = None,
     key: Annotated[
         Path | None, typer.Option(metavar="K", help="A key file: the board takes only models signed with it.")
     ] = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,11 +14,9 @@ from canbean.cli.bus import Ids, LogBus, Loop, Yes, replay_onto
 from canbean.cli.incidents import show_incidents
 from canbean.cli.logs import AcceptCut, AsJson, Bus, From, Strict, To, provenance, read, survey
 from canbean.cli.output import json_line, note, results, table
-from canbean.cli.portrait import portrait_options, write_portrait
 from canbean.detect import condition, model, score, summary
 from canbean.detect.context import context
 from canbean.detect.incidents import incidents
-from canbean.detect.learn import learn as learn_bus
 from canbean.detect.replay import replay as replay_on_host
 from canbean.errors import UsageError
 from canbean.files import writable, write_bytes
@@ -63,87 +60,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(map(str, value))
     return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
-@app.command("learn")
-def learn_(
-    clean: Annotated[list[Path], typer.Argument(metavar="CLEAN...")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="M.cbm")],
-    budget: Annotated[str, typer.Option(metavar="N/h", help="False alerts an hour.")] = "1/h",
-    report: Annotated[
-        Path | None, typer.Option(metavar="R.html", help="Show the fingerprint, with the fields found.")
-    ] = None,
-    dbc_path: Annotated[
-        Path | None, typer.Option("--dbc", metavar="F", help="Names of messages and signals in the report.")
-    ] = None,
-    from_s: From = None,
-    to_s: To = None,
-    bus: Bus = None,
-    accept_cut: AcceptCut = False,
-    strict: Strict = False,
-    as_json: AsJson = False,
-) -> None:
-    """Learn the fingerprint of a bus from clean traffic, with a threshold for a false-alarm budget."""
-    per_hour = per_hour_of(budget)
-    writable(output, *clean)
-    names = portrait_options(report, dbc_path, output, *clean)
-    parts = [read(path, from_s, to_s, bus=bus, accept_cut=accept_cut, strict=strict).frames for path in clean]
-    learned = learn_bus(parts, per_hour=per_hour)
-    made_from = hashlib.sha256()
-    for part in parts:
-        for column in (part.t_us, part.key, part.dlc, part.data):
-            made_from.update(column.tobytes())
-    data = provenance(*parts)
-    packed = model.pack(learned, {"name": output.stem, "data": data, "made_from": made_from.hexdigest()})
-    blob = cbm.pack(packed)
-    write_bytes(output, blob)
-    if report is not None:
-        write_portrait(report, parts, names, learned, output.stem)
-    said = {
-        "model": str(output),
-        "data": data,
-        "bytes": len(blob),
-        "frames": sum(map(len, parts)),
-        **model.describe(learned.fingerprint),
-        "calibration": learned.calibration,
-    }
-    if as_json:
-        json_line(said)
-        return
-    calibration = learned.calibration
-    results.print(
-        f"{output}: {said['ids']} ids from {said['frames']} {data} frames in {calibration['clean_s']:.0f} s; "
-        f"{len(blob)} bytes; threshold {calibration['threshold_bits']:.2f} bits"
-    )
-    verified = "verified" if calibration["budget_verified"] else "extrapolated, not verified"
-    results.print(
-        f"budget {per_hour:g} alerts an hour: {verified}: {calibration['held_back_s']:.0f} s held back with "
-        f"{calibration['held_back_alerts']} alerts show at most {calibration['shown_per_hour_upper95']:g} an hour (95 %)"
-    )
-    if not calibration["unknown_ids_alert"]:
-        note(
-            "warning: ids kept appearing until the end of the clean log: an unknown id alone raises no alert"
-        )
-    if calibration["ids_without_timing"]:
-        note(
-            f"warning: the log's times come in steps of {calibration['clock_step_us'] / 1000:g} ms: too coarse for the "
-            f"timing of {calibration['ids_without_timing']} of {said['ids']} ids, which is left out"
-        )
-
-
-def per_hour_of(text: str) -> float:
-    """Alerts an hour from `1/h` or `1`.
-
-    Raises:
-        UsageError: not a number of a useful size.
-    """
-    try:
-        per_hour = float(text.removesuffix("/h"))
-    except ValueError:
-        per_hour = 0.0
-    if not 1e-6 <= per_hour <= 1e6:
-        raise UsageError(f"--budget {text!r}: give alerts an hour, such as 1/h or 0.1/h")
-    return per_hour
 
 
 @app.command("replay")
@@ -211,21 +127,21 @@ def replay_(
         raise UsageError("--evidence is added to the lines of --alerts A.jsonl")
     for target in filter(None, (alerts, report)):
         writable(target, log, model_path)
-    fingerprint = model.unpack(cbm.read(model_path), str(model_path))
+    gateway = model.unpack(cbm.read(model_path), str(model_path))
     frames = read(log, from_s, to_s, bus=bus, accept_cut=accept_cut, strict=strict).frames
     show = None if as_json else results
-    lines, counts = run_on(on, model_path, fingerprint, frames, _speed(speed or "max"), show)
+    lines, counts = run_on(on, model_path, gateway, frames, _speed(speed or "max"), show)
     said = {"log": str(log), "model": str(model_path), "data": provenance(frames), "on": on, **counts}
     raised = [alert_of(line) for line in lines]
     found = incidents(raised, int(frames.t_us.max()))
-    bits = replay_on_host(fingerprint, frames).bits if evidence or report is not None else None
+    bits = replay_on_host(gateway, frames).bits if evidence or report is not None else None
     if alerts is not None:
         write_alerts(
             alerts, with_evidence(lines, context(frames, raised, evidence, bits)) if evidence else lines
         )
     if report is not None:
         scored = score.score(frames, raised, bits=bits)
-        options = {"simulated": frames.simulated, "bits": bits, "fingerprint": fingerprint}
+        options = {"simulated": frames.simulated, "bits": bits, "fingerprint": gateway.fingerprint}
         section = can_report.can_section(frames, raised, scored, str(log), **options)
         write_bytes(report, page(f"canbean: {log.name}", [section]).encode())
     if as_json:
@@ -254,7 +170,7 @@ def score_(
     model_path: ModelPath,
     events_path: Annotated[Path | None, typer.Option("--events", metavar="E.csv")] = None,
     twin: Annotated[
-        Path | None, typer.Option(metavar="CLEAN", help="The same drive without the attack.")
+        Path | None, typer.Option(metavar="CLEAN", help="The same drive without the attack, of every LOG.")
     ] = None,
     alerts: Annotated[Path | None, typer.Option(metavar="A.jsonl")] = None,
     fail_on: Annotated[str | None, typer.Option(metavar="'false_episodes>0'")] = None,
@@ -267,21 +183,24 @@ def score_(
     as_json: AsJson = False,
 ) -> None:
     """Score a model on labelled logs: event recall, delay, false alerts an hour with their upper bound."""
-    if len(log_paths) > 1 and (events_path is not None or twin is not None or alerts is not None):
-        raise UsageError("--events, --twin and --alerts go with a single LOG")
+    if len(log_paths) > 1 and (events_path is not None or alerts is not None):
+        raise UsageError("--events and --alerts go with a single LOG")
     if alerts is not None:
         writable(alerts, model_path, *log_paths)
-    fingerprint = model.unpack(cbm.read(model_path), str(model_path))
+    gateway = model.unpack(cbm.read(model_path), str(model_path))
     rows = None if events_path is None else events.read(events_path)
     twins = None
     if twin is not None:
         clean = read(twin, from_s, to_s, bus=bus, accept_cut=accept_cut, strict=strict).frames
-        twins = replay_on_host(fingerprint, clean).alerts
+        twins = replay_on_host(gateway, clean).alerts
     tallies, seen = [], []
     for path in log_paths:
         frames = read(path, from_s, to_s, bus=bus, accept_cut=accept_cut, strict=strict).frames
-        raised = replay_on_host(fingerprint, frames)
+        raised = replay_on_host(gateway, frames)
         seen.append(provenance(frames))
+        beside = events.beside(path)
+        if events_path is None and beside.exists():
+            note(f"{beside} is not used: give --events for the attacks that remove frames")
         options: dict[str, Any] = {"bits": raised.bits, "events": rows, "twin_alerts": twins, "seed": seed}
         tallies.append(score.tally(frames, raised.alerts, **options))
     data = SIMULATED if SIMULATED in seen else "recorded"

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from canbean.can import events
-from canbean.cli.can import per_hour_of
+from canbean.cli.learn import per_hour_of
 from canbean.cli.logs import AcceptCut, AsJson, Bus, Strict, read
 from canbean.cli.output import json_line, note, progress, results, table
 from canbean.detect import curve, summary

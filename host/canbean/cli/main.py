@@ -8,7 +8,7 @@ import sys
 import typer
 
 from canbean import __version__
-from canbean.cli import attack, board, can, curve, demo, model, roast, traffic
+from canbean.cli import attack, board, can, curve, demo, learn, model, roast, traffic
 from canbean.cli.output import words
 from canbean.errors import CanbeanError
 
@@ -20,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+can.app.add_typer(learn.app)
 can.app.add_typer(traffic.app)
 can.app.add_typer(curve.app)
 can.app.add_typer(attack.app)
@@ -49,5 +50,10 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         # The reader of our output left; nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        # A full disk behind stdout, say: what is written to files has its own errors.
+        words.print(f"canbean: {error.strerror or error}", markup=False)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
@@ -12,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 words = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 """For people: progress, notes, reasons."""
@@ -46,6 +47,13 @@ def table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> N
     for row in rows:
         grid.add_row(*row)
     results.print(grid)
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[Callable[[str], None]]:
+    """A line on stderr that tells what is being done, on a terminal only; what it gives changes the words."""
+    with words.status(text) as status:
+        yield status.update
 
 
 def progress() -> Progress:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from canbean.can import database
 from canbean.can.frames import ERR, RTR, Frames
 from canbean.cli.output import note
+from canbean.detect.clocks import clocks
 from canbean.detect.fields import learn_fields
 from canbean.detect.named import learn_named
 from canbean.detect.rhythm import rhythms
@@ -63,7 +64,12 @@ def write_portrait(
     frames = _one_clock(parts)
     fields = learn_fields(frames) if names is None else learn_named(frames, names)
     made = fingerprint_section(
-        fields, rhythms(frames), learned.calibration, title, simulated=any(part.simulated for part in parts)
+        fields,
+        rhythms(frames),
+        learned.calibration,
+        title,
+        simulated=any(part.simulated for part in parts),
+        clocks=clocks(frames),
     )
     write_bytes(report, page(f"canbean: {title}", [made]).encode())
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from canbean.can.frames import key_text
-from canbean.cli.can import per_hour_of
+from canbean.cli.learn import per_hour_of
 from canbean.cli.logs import AsJson
 from canbean.cli.output import json_line, note, results, table
 from canbean.cli.rules import Allow, Deny, show_rules
@@ -218,9 +218,7 @@ def _warn(before: Settings, after: Settings, told: Mapping[str, Any], *, was_sig
         note(f"warning: the clean traffic has {named}, now denied: each frame raises an alert")
     lost = old["ids_watched_for_silence"] - new["ids_watched_for_silence"]
     if lost > 0:
-        note(
-            f"warning: the silence of {lost} ids is no longer watched, and tuning back does not restore it: keep the old model"
-        )
+        note(f"warning: the silence of {lost} ids is no longer watched at this threshold")
     if len(before.history) == HISTORY and after.history != before.history:
         note(f"the history keeps the last {HISTORY} changes: the oldest was dropped")
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from canbean.detect.checks import Check, Checks, IdChecks
 
 PAYLOAD = PARTS.index("payload")
+VALUES_MOST = 224
+"""Values are never more surprising: every change of driving mode brings new ones, and the log has not seen most modes."""
 RUN_MOST = 32_767
 """The board's count of frames with the same value ends here."""
 
@@ -109,7 +111,9 @@ def judge(checks: Checks, frames: Frames, row: NDArray[np.int64], epoch: NDArray
         earlier = earlier_breaches(np.zeros(len(kept), np.int64), fresh)[broken]
         at = kept[broken]
         bits[PAYLOAD, at] = np.maximum(bits[PAYLOAD, at] - (bucket(2 * earlier + 1) >> 2), 0)
-    return Judgement(np.minimum(bits, SCORE_CAP), check, want, got)
+    most = np.full((len(PARTS), 1), SCORE_CAP)
+    most[PAYLOAD] = VALUES_MOST
+    return Judgement(np.minimum(bits, most), check, want, got)
 
 
 def members_of(checks: Checks, row: NDArray[np.int64]) -> list[NDArray[np.int64]]:

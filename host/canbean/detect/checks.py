@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SECTION = "CHKS"
 COUNTER, CHECKSUM, STEP, RANGE, FROZEN = range(5)
+NAMES = ("counter", "checksum", "step", "range", "frozen")
+"""Names of the kinds."""
 PARTS = ("counter", "checksum", "payload")
 """Parts of a score that checks give."""
 PART_OF = (0, 1, 2, 2, 2)
@@ -209,6 +211,11 @@ class Checks:
 
     def __iter__(self) -> Iterator[Check]:
         return (check for one in self.ids for check in one.checks)
+
+    def counts(self) -> dict[str, int]:
+        """How many checks there are of each kind that there is."""
+        kinds = [check.kind for check in self]
+        return {name: kinds.count(kind) for kind, name in enumerate(NAMES) if kind in kinds}
 
     def to_bytes(self) -> bytes:
         """The `CHKS` section: how many ids and checks, four bytes an id, eight a check."""

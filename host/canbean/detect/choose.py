@@ -128,7 +128,7 @@ def choose(
     ask = _Search(evaluate, tuple(candidates))
     names = [first]
     outcome = ask(names)
-    rows = [_row(first, None, outcome, kept=True, reason=_too_much(outcome, limits) or "always kept")]
+    rows = [_row(first, None, outcome, kept=True, reason=too_much(outcome, limits) or "always kept")]
     left = [name for name in candidates if name != first]
     while left:
         offers = [(name, ask([*names, name])) for name in left]
@@ -156,7 +156,7 @@ def _refusal(
     before: Outcome, after: Outcome, limits: Limits, least_recall: float, least_events: int
 ) -> str | None:
     """Why a detector is not kept, or None if it is."""
-    reason = _too_much(after, limits)
+    reason = too_much(after, limits)
     if reason is None and after.false_alerts > after.allowed_alerts:
         reason = (
             f"breaks the budget: {_count(after.false_alerts, 'alert')} on the held-back clean log, "
@@ -169,7 +169,7 @@ def _refusal(
     return reason
 
 
-def _too_much(outcome: Outcome, limits: Limits) -> str | None:
+def too_much(outcome: Outcome, limits: Limits) -> str | None:
     """What the board has too little of, or None."""
     for needed, limit, what in (
         (outcome.model_bytes, limits.model_bytes, "bytes of model"),

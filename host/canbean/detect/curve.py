@@ -164,10 +164,9 @@ def point(
         LogError: so much of the log is too little to learn from, or not clean.
     """
     known = learn([clean.between(None, 60 * minutes)], per_hour=per_hour)
-    fingerprint = known.fingerprint
-    quiet = result([tally(held_out, replay(fingerprint, held_out).alerts, seed=seed)])
+    quiet = result([tally(held_out, replay(known.gateway, held_out).alerts, seed=seed)])
     tallies = [
-        tally(log.frames, replay(fingerprint, log.frames).alerts, events=log.events, seed=seed)
+        tally(log.frames, replay(known.gateway, log.frames).alerts, events=log.events, seed=seed)
         for log in attacked
     ]
     found = result(tallies)["attacks"]

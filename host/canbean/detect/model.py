@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from canbean.can.frames import LENGTHS, Frames
-from canbean.detect import rules
-from canbean.detect.fingerprint import FOREVER_US, SECTION, Fingerprint, surprise
+from canbean.detect import checks, detectors, fingerprint, rules
+from canbean.detect.gateway import Gateway, scored
+from canbean.detect.rules import Rules
 from canbean.errors import ModelError
 from canbean.tiny import cbm, golden
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from canbean.detect.learn import Learned
 
@@ -25,50 +27,71 @@ FRAME = 19
 def pack(learned: Learned, meta: Mapping[str, Any]) -> cbm.Model:
     """The model file of what was learned; `meta` adds `name`, `data`, `made_from` and the board's budget."""
     said = {"app": APP, "calibration": learned.calibration, "tuned": [], **meta}
-    sections = {
-        "META": cbm.encode_meta(said),
-        SECTION: learned.fingerprint.to_bytes(),
-        "GOLD": golden.pack(golden_frames(learned.fingerprint)),
-    }
-    return cbm.Model(sections)
+    return cbm.Model({"META": cbm.encode_meta(said), **sections(learned.gateway)})
 
 
-def unpack(model: cbm.Model, name: str, also: Collection[str] = ()) -> Fingerprint:
-    """The fingerprint of a gateway's model.
+def sections(gateway: Gateway) -> dict[str, bytes]:
+    """The sections of a gateway's model, golden frames among them."""
+    found = {fingerprint.SECTION: gateway.fingerprint.to_bytes()}
+    if gateway.checks is not None:
+        found[checks.SECTION] = gateway.checks.to_bytes()
+    for name, detector in gateway.detectors.items():
+        found[detectors.module(name).TAG] = detector.to_bytes()
+    if gateway.rules:
+        found[rules.SECTION] = gateway.rules.to_bytes()
+    return found | {"GOLD": golden.pack(golden_frames(gateway))}
+
+
+def unpack(model: cbm.Model, name: str) -> Gateway:
+    """What a gateway's model knows.
 
     Args:
         model: the model.
         name: what error messages call it.
-        also: further sections that the caller takes care of.
 
     Raises:
-        ModelError: it is a model of another application, or its fingerprint is damaged.
+        ModelError: it is a model of another application, or a section is damaged or not known here.
     """
     app = model.read_meta(name).get("app")
-    if app != APP or SECTION not in model.sections:
+    found = model.sections
+    if app != APP or fingerprint.SECTION not in found:
         raise ModelError(
             f"{name}: is a model for {app!r}, not for the CAN gateway; learn one with 'can learn'"
         )
-    model.refuse_unknown({SECTION, *also}, name)
+    tags = {detectors.module(one).TAG: one for one in detectors.names()}
+    model.refuse_unknown({fingerprint.SECTION, checks.SECTION, rules.SECTION, *tags}, name)
     try:
-        return Fingerprint.from_bytes(model.sections[SECTION])
+        known = fingerprint.Fingerprint.from_bytes(found[fingerprint.SECTION])
+        return Gateway(
+            known,
+            checks.Checks.from_bytes(found[checks.SECTION], len(known)) if checks.SECTION in found else None,
+            {
+                one: detectors.module(one).read(found[tag])
+                for tag, one in sorted(tags.items())
+                if tag in found
+            },
+            rules.read(model, name),
+        )
     except ModelError as error:
-        raise ModelError(f"{name}: {error}") from error
+        text = str(error)
+        raise ModelError(text if text.startswith(f"{name}: ") else f"{name}: {text}") from error
 
 
-def golden_frames(fingerprint: Fingerprint) -> list[tuple[bytes, list[int]]]:
+def golden_frames(gateway: Gateway) -> list[tuple[bytes, list[int]]]:
     """Eight frames with the surprise that every executor must give them, after a fresh start.
 
     As the feed sends them: seconds u32, microseconds | DLC code << 20 as u24, key u32, eight data bytes. They
     show an id twice as usual, twice too soon, with broken constant bits, with a wrong DLC, an unknown id, and
     the id again after a gap that saturates.
     """
-    row = int(np.argmax(fingerprint.column("span_slope")))
-    usual = int(np.argmax(fingerprint.column("dlcs")[row] >> np.arange(16) & 1))
-    wrong = int(np.argmin(fingerprint.column("dlcs")[row] >> np.arange(16) & 1))
-    key, data = int(fingerprint.keys[row]), fingerprint.low[row] | fingerprint.value[row]
-    broken = data ^ fingerprint.mask[row] ^ 0x80
-    unknown = next(k for k in range(len(fingerprint) + 1) if k not in fingerprint.keys)
+    known = gateway.fingerprint
+    timed = (known.column("span_edge") > 0) & (known.column("start_s") == 0)
+    row = int(np.argmax(np.where(timed, known.column("early_most"), -1)))
+    usual = int(np.argmax(known.column("dlcs")[row] >> np.arange(16) & 1))
+    wrong = int(np.argmin(known.column("dlcs")[row] >> np.arange(16) & 1))
+    key, data = int(known.keys[row]), known.low[row].copy()
+    broken = data ^ known.mask[row] ^ 0x80
+    unknown = next(k for k in range(len(known) + 1) if k not in known.keys)
     after_s = 1001
     frames = [
         (0, key, usual, data),
@@ -85,7 +108,7 @@ def golden_frames(fingerprint: Fingerprint) -> list[tuple[bytes, list[int]]]:
         seconds, micros = divmod(t_us, 1_000_000)
         head = seconds.to_bytes(4, "little") + (micros | code << 20).to_bytes(3, "little")
         inputs.append(head + frame_key.to_bytes(4, "little") + payload.astype(np.uint8).tobytes())
-    return [(content, [bits]) for content, bits in zip(inputs, _answers(fingerprint, inputs), strict=True)]
+    return [(content, [bits]) for content, bits in zip(inputs, _answers(gateway, inputs), strict=True)]
 
 
 def check(model: cbm.Model, name: str) -> int:
@@ -95,24 +118,23 @@ def check(model: cbm.Model, name: str) -> int:
         How many there are.
 
     Raises:
-        ModelError: as `unpack`; or there are none, or one is damaged or answered differently; or its rules are damaged.
+        ModelError: as `unpack`; or there are none, or one is damaged or answered differently.
     """
-    fingerprint = unpack(model, name, {rules.SECTION})
-    rules.read(model, name)
+    known = unpack(model, name)
     if "GOLD" not in model.sections:
         raise ModelError(f"{name}: has no GOLD section, and a board takes none without: learn it again")
     vectors = golden.unpack(model.sections["GOLD"], name)
     for index, (content, _) in enumerate(vectors):
         if len(content) != FRAME:
             raise ModelError(f"{name}: golden vector {index} is no frame of {FRAME} bytes")
-    answers = _answers(fingerprint, [content for content, _ in vectors])
+    answers = _answers(known, [content for content, _ in vectors])
     for index, ((_, expected), bits) in enumerate(zip(vectors, answers, strict=True)):
         if expected != [bits]:
             raise ModelError(f"{name}: answers [{bits}] to golden vector {index}, not {expected}")
     return len(vectors)
 
 
-def _answers(fingerprint: Fingerprint, inputs: Sequence[bytes]) -> list[int]:
+def _answers(gateway: Gateway, inputs: Sequence[bytes]) -> list[int]:
     """The surprise of frames in the feed's form, after a fresh start."""
     table = np.frombuffer(b"".join(inputs), np.uint8).reshape(-1, FRAME).astype(np.int64)
     seconds = table[:, :4] @ (1 << np.arange(0, 32, 8))
@@ -129,15 +151,18 @@ def _answers(fingerprint: Fingerprint, inputs: Sequence[bytes]) -> list[int]:
         bus=nothing,
         label=nothing,
     )
-    return [int(bits) for bits in surprise(fingerprint, frames).bits]
+    return [int(bits) for bits in scored(replace(gateway, rules=Rules()), frames).bits]
 
 
-def describe(fingerprint: Fingerprint) -> dict[str, Any]:
-    """What a fingerprint knows, for people: its size, threshold, and a row an id."""
+def describe(gateway: Gateway) -> dict[str, Any]:
+    """What a gateway knows, for people."""
+    known = gateway.fingerprint
     return {
-        "ids": len(fingerprint),
-        "bytes": len(fingerprint.to_bytes()),
-        "threshold_bits": fingerprint.threshold / 16,
-        "constant_bits": int(np.unpackbits(fingerprint.mask).sum()),
-        "periodic_ids": int(np.sum(fingerprint.timeout_us < FOREVER_US)),
+        "ids": len(known),
+        "fingerprint_bytes": len(known.to_bytes()),
+        "threshold_bits": known.threshold / 16,
+        "constant_bits": int(np.unpackbits(known.mask).sum()),
+        "periodic_ids": int(np.sum(known.timeout_us < fingerprint.FOREVER_US)),
+        "checks": gateway.checks.counts() if gateway.checks is not None else {},
+        "detectors": ["fingerprint", *(["checks"] if gateway.checks is not None else []), *gateway.detectors],
     }

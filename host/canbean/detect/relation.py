@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from canbean.detect.windows import Clean, Gate, Traffic
 
 KIND = "relation"
-ENOUGH_S = 180.0
+ENOUGH_S = 300.0
 """Clean seconds below which nothing is learned."""
 THERE = 0.95
 """Share of the samples in which an id is there."""

@@ -1,30 +1,23 @@
-"""Run a log through a fingerprint on the host: the alerts that a board raises on the same frames, to the last digit.
+"""Run a log through a gateway on the host: the alerts that a board raises on the same frames, to the last digit.
 
 The vectorised twin of `firmware/canbean/watch.py`: scores come from numpy, and a plain loop walks over the few
-frames that pass the threshold.
+frames that pass a threshold.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from canbean.can.frames import LENGTHS, key_text
+from canbean.detect import words
 from canbean.detect.alerts import Alert
-from canbean.detect.fingerprint import (
-    FOREVER_S,
-    FOREVER_US,
-    SCORE_CAP,
-    dlc_codes,
-    elapsed_us,
-    outside,
-    recent_us,
-    surprise,
-)
+from canbean.detect.fingerprint import FOREVER_S, FOREVER_US, by_row, crowds, elapsed_us
+from canbean.detect.gateway import scored
+from canbean.detect.rules import ALLOW, DENY
+from canbean.detect.windows import Traffic
 from canbean.errors import LogError
-from canbean.tiny.fixed import bucket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,9 +26,11 @@ if TYPE_CHECKING:
 
     from canbean.can.frames import Frames
     from canbean.detect.fingerprint import Fingerprint, Surprise
+    from canbean.detect.gateway import Gateway, Scored
+    from canbean.detect.windows import Judged
 
 INCIDENT_US = 10_000_000
-MISSING = "missing"
+FRAME, SILENCE = "fingerprint", "silence"
 
 
 @dataclass(frozen=True)
@@ -53,7 +48,22 @@ class Replayed:
     unscored: int
 
 
-def replay(fingerprint: Fingerprint, frames: Frames) -> Replayed:
+@dataclass(frozen=True)
+class _Finding:
+    """Something to raise an alert about, unless alerts of its kind are held back: at a frame, of a source."""
+
+    at: int
+    turn: int  # fingerprint, then the detectors, then who is missing
+    row: int = -1
+    number: int = -1  # of the window
+    since: int = -1  # the frame of the id that is missing
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        return self.at, self.turn, self.row
+
+
+def replay(gateway: Gateway, frames: Frames) -> Replayed:
     """Score frames of one bus from a fresh start and raise the alerts.
 
     Raises:
@@ -65,56 +75,88 @@ def replay(fingerprint: Fingerprint, frames: Frames) -> Replayed:
         raise LogError(f"the log holds several buses ({names}): choose one with --bus")
     if len(frames) and int(frames.t_us.min()) < 0:
         raise LogError("the log has times before 0, which no board can tell")
-    said = surprise(fingerprint, frames)
-    return Replayed(list(_alerts(fingerprint, frames, said)), said.bits, len(frames) - len(said.order))
+    fingerprint = gateway.fingerprint
+    if gateway.rules:
+        allowed = [gateway.rules.allows_id(int(key)) for key in fingerprint.keys]
+        timeout_us = np.where(allowed, FOREVER_US, fingerprint.timeout_us).astype(np.uint32)
+        gateway = replace(gateway, fingerprint=replace(fingerprint, timeout_us=timeout_us))
+    scores = scored(gateway, frames)
+    said = scores.said
+    traffic = Traffic(frames[said.order], said.slot[said.order], said.epoch, fingerprint.keys)
+    judged = {name: one.judge(traffic) for name, one in gateway.detectors.items()}
+    alerts = list(_alerts(gateway, frames, scores, judged))
+    return Replayed(alerts, scores.bits, len(frames) - len(said.order))
+
+
+def _alerts(gateway: Gateway, frames: Frames, scores: Scored, judged: dict[str, Judged]) -> Iterator[Alert]:
+    fingerprint, said = gateway.fingerprint, scores.said
+    loud = (scores.bits >= fingerprint.threshold) & (said.slot >= 0) & (scores.verdict != ALLOW)
+    findings = [_Finding(int(at), 0) for at in np.flatnonzero(loud)]
+    for turn, (name, windows) in enumerate(judged.items(), 1):
+        opens = np.flatnonzero(gateway.detectors[name].gate.opens(windows.bits, said.epoch[windows.at]))
+        for number in opens.tolist():
+            row = int(windows.blamed[number])
+            if row >= 0 and gateway.rules.allows_id(int(fingerprint.keys[row])):
+                continue
+            findings.append(_Finding(int(said.order[windows.at[number]]), turn, row, number))
+    last = len(judged) + 1
+    findings += [
+        _Finding(at, last, row, -1, since) for at, row, since in _silences(fingerprint, frames, said)
+    ]
+    names = [FRAME, *judged, SILENCE]
+    keys, n = frames.key, len(fingerprint)
+    held: dict[int, int] = {}
+    dropped: dict[int, int] = {}
+    incident, last_us = 0, 0
+    for one in sorted(findings, key=lambda finding: finding.place):
+        at, now = one.at, int(frames.t_us[one.at])
+        threshold, detector, key = fingerprint.threshold, names[one.turn], None
+        if detector == SILENCE:
+            slot, key = one.row, int(fingerprint.keys[one.row])
+            bits, said_words = words.of_silence(fingerprint, slot, _elapsed(now, int(frames.t_us[one.since])))
+        else:
+            slot = int(said.slot[at]) if detector == FRAME else n + one.turn
+            if slot in held and 0 <= _elapsed(now, held[slot]) < fingerprint.hold_us:
+                dropped[slot] = min(dropped.get(slot, 0) + 1, 65535)
+                continue
+            held[slot] = now
+            if detector == FRAME:
+                key, bits = int(keys[at]), int(scores.bits[at])
+                denied = scores.verdict[at] == DENY
+                said_words = (
+                    gateway.rules.words(frames, at) if denied else words.of_frame(gateway, frames, scores, at)
+                )
+            else:
+                bits, threshold = (
+                    int(judged[detector].bits[one.number]),
+                    gateway.detectors[detector].gate.threshold,
+                )
+                key = int(fingerprint.keys[one.row]) if one.row >= 0 else None
+                said_words = judged[detector].words(one.number)
+        quiet = _elapsed(now, last_us) if incident else FOREVER_US
+        incident += quiet < 0 or quiet > INCIDENT_US
+        last_us = now
+        kind, expected, seen = said_words
+        yield Alert(
+            t_us=now,
+            key=key,
+            bus=0,
+            detector=FRAME if detector == SILENCE else detector,
+            kind=kind,
+            bits=bits,
+            threshold=threshold,
+            expected=expected,
+            seen=seen,
+            severity=severity(bits, threshold),
+            incident=incident,
+            dropped=dropped.pop(slot, 0),
+        )
 
 
 def _elapsed(now_us: int, then_us: int) -> int:
     if now_us // 1_000_000 - then_us // 1_000_000 >= FOREVER_S:
         return FOREVER_US
     return max(now_us - then_us, -1)
-
-
-def _alerts(fingerprint: Fingerprint, frames: Frames, said: Surprise) -> Iterator[Alert]:
-    loud = np.flatnonzero((said.bits >= fingerprint.threshold) & (said.slot >= 0))
-    candidates = [(int(at), 0, -1, -1) for at in loud]
-    candidates += [(at, 1, row, seen) for at, row, seen in _silences(fingerprint, frames, said)]
-    keys = frames.key
-    held: dict[int, int] = {}
-    dropped: dict[int, int] = {}
-    incident, last_us = 0, 0
-    for at, _, missing, seen_at in sorted(candidates):
-        now = int(frames.t_us[at])
-        if missing >= 0:
-            slot, key = missing, int(fingerprint.keys[missing])
-            silent = _elapsed(now, int(frames.t_us[seen_at]))
-            bits, (kind, expected, seen) = _silence_words(fingerprint, missing, silent)
-        else:
-            slot, key, bits = int(said.slot[at]), int(keys[at]), int(said.bits[at])
-            if slot in held and 0 <= _elapsed(now, held[slot]) < fingerprint.hold_us:
-                dropped[slot] = min(dropped.get(slot, 0) + 1, 65535)
-                continue
-            kind, expected, seen = _words(fingerprint, frames, said, at)
-        quiet = _elapsed(now, last_us) if incident else FOREVER_US
-        incident += quiet < 0 or quiet > INCIDENT_US
-        last_us = now
-        yield Alert(
-            t_us=now,
-            key=key,
-            bus=0,
-            detector="fingerprint",
-            kind=kind,
-            bits=bits,
-            threshold=fingerprint.threshold,
-            expected=expected,
-            seen=seen,
-            severity=severity(bits, fingerprint.threshold),
-            incident=incident,
-            dropped=dropped.get(slot, 0),
-        )
-        dropped[slot] = 0
-        if missing < 0:
-            held[slot] = now
 
 
 def severity(bits: int, threshold: int) -> str:
@@ -126,12 +168,12 @@ def severity(bits: int, threshold: int) -> str:
 def _silences(fingerprint: Fingerprint, frames: Frames, said: Surprise) -> Iterator[tuple[int, int, int]]:
     """Frames at which an id is found missing, its row and its last frame: each scored frame asks one id in turn."""
     n, t_us, row = len(fingerprint), frames.t_us[said.order], said.slot[said.order]
-    by_row = np.argsort(row, kind="stable")
-    ends = np.searchsorted(row[by_row], np.arange(n + 1))
+    order = by_row(row)
+    ends = np.searchsorted(row[order], np.arange(n + 1))
     ascending = np.all(t_us[1:] >= t_us[:-1])
     crowd = last_crowded(t_us, fingerprint.crowd_us)
     for asked in range(n):
-        seen_at = by_row[ends[asked] : ends[asked + 1]]
+        seen_at = order[ends[asked] : ends[asked + 1]]
         if not len(seen_at):
             continue
         timeout = int(fingerprint.timeout_us[asked])
@@ -144,56 +186,13 @@ def _silences(fingerprint: Fingerprint, frames: Frames, said: Surprise) -> Itera
             waited = np.where(
                 crowd[turns] >= 0, np.minimum(silent, elapsed_us(t_us[turns], t_us[crowd[turns]])), silent
             )
-            late = np.flatnonzero((waited > timeout) & (said.epoch[turns] == said.epoch[start]))
+            alive = turns - start >= silent // (2 * fingerprint.pace_us)
+            late = np.flatnonzero((waited > timeout) & alive & (said.epoch[turns] == said.epoch[start]))
             if len(late):
                 yield int(said.order[turns[late[0]]]), asked, int(said.order[start])
 
 
 def last_crowded(t_us: NDArray[np.int64], crowd_us: int) -> NDArray[np.int64]:
     """For each frame the last one up to it that ended a crowd of `RECENT` frames, -1 where there was none."""
-    took = recent_us(t_us)
-    ended = np.where((took >= 0) & (took < crowd_us), np.arange(len(t_us)), -1)
+    ended = np.where(crowds(t_us, crowd_us), np.arange(len(t_us)), -1)
     return np.maximum.accumulate(ended) if len(ended) else ended
-
-
-def _silence_words(fingerprint: Fingerprint, row: int, silent: int) -> tuple[int, tuple[str, str, str]]:
-    late = max(int(bucket(np.int64(silent))) - int(fingerprint.column("late_edge")[row]), 0)
-    bits = int(fingerprint.column("rarity")[row] + fingerprint.column("late_base")[row])
-    bits += late * int(fingerprint.column("late_slope")[row]) >> 6
-    expected = f"a frame within {fingerprint.timeout_us[row]} us"
-    bits = max(min(bits, SCORE_CAP), fingerprint.threshold)
-    return bits, (MISSING, expected, f"none for {silent} us")
-
-
-def _words(fingerprint: Fingerprint, frames: Frames, said: Surprise, at: int) -> tuple[str, str, str]:
-    """Kind, what was expected and what was seen."""
-    row = int(said.slot[at])
-    if row == len(fingerprint):
-        return "unknown-id", f"one of {row} known ids", f"id {key_text(int(frames.key[at]))}"
-    timing, dlc, payload = (int(part) for part in said.parts[:, at])
-    most = max(timing, dlc, payload)
-    if not most:
-        return "rate", "an id so rare not at all", "a frame of it"
-    if most == timing:
-        if said.by_gap[at] == timing:
-            edge, seen, what = fingerprint.column("gap_edge")[row], said.gap_us[at], "1 gap"
-        else:
-            edge, seen, what = fingerprint.column("span_edge")[row], said.span_us[at], "2 gaps"
-        return "timing", f"{what} of at least {unbucket(int(edge))} us", f"{seen} us"
-    if most == dlc:
-        codes = int(fingerprint.column("dlcs")[row])
-        usual = " or ".join(str(length) for code, length in enumerate(LENGTHS) if codes >> code & 1)
-        return "dlc", f"length {usual}", f"length {LENGTHS[dlc_codes(frames[at : at + 1])[0]]}"
-    data = frames.data[at, :8]
-    k = int(np.flatnonzero(outside(fingerprint, data[None], np.array([row]))[0])[0])
-    mask, value = int(fingerprint.mask[row, k]), int(fingerprint.value[row, k])
-    seen_text = f"byte {k} is {data[k]:02X}"
-    if (int(data[k]) ^ value) & mask:
-        return "payload", f"byte {k} has {value:02X} in bits {mask:02X}", seen_text
-    return "payload", f"byte {k} in {fingerprint.low[row, k]:02X}..{fingerprint.high[row, k]:02X}", seen_text
-
-
-def unbucket(edge: int) -> int:
-    """The least number of microseconds that lies in a bucket (buckets: `canbean.tiny.fixed.bucket`)."""
-    octave = (edge >> 6) - 6
-    return 64 + (edge & 63) << octave if octave >= 0 else 64 + (edge & 63) >> -octave

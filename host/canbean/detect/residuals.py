@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from canbean.detect.tails import fit_tail, return_level
+from canbean.detect.tails import excess, fit_tail
 from canbean.detect.windows import Gate
 from canbean.errors import ModelError
 from canbean.tiny.dense import INT16
@@ -61,8 +61,8 @@ SETTLE = 24
 """Samples after it in which the means are still small."""
 WIDER = 0.05
 """Of a signal's range in clean traffic, by which it may pass it at either end."""
-SECOND = 10
-"""Samples a second; the peaks of clean bits are one a second, as alerts of an id within a second are one."""
+BLOCK = 100
+"""Samples of which only the most surprising one counts where the gate is set."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,11 +164,12 @@ class Residuals:
         """The gate that held-back bits (w,) would open `per_hour` times an hour."""
         need, of = GATE
         level = sustained(bits, first, need, of)
-        peaks = level[: len(level) // SECOND * SECOND].reshape(-1, SECOND).max(axis=1)
-        # Bits say what one window in 2**bits has: the threshold is never below what that alone asks for.
-        nominal = 16 * np.log2(max(len(level) / hours / per_hour, 1.0))
-        threshold = max(return_level(peaks, hours, per_hour) + 1, nominal)
-        return Gate(int(np.clip(np.ceil(threshold), 1, CAP_BITS)), need, of)
+        # Neighbours say the same: what is surprising within ten seconds is one surprise.
+        peaks = level[: len(level) // BLOCK * BLOCK].reshape(-1, BLOCK).max(axis=1)
+        # Bits say what one window in 2**bits has.
+        nominal = np.log2(max(len(level) / hours / per_hour, 1.0))
+        more = excess(np.sort(peaks[peaks > 0])[::-1] / 16, len(level))
+        return Gate(int(np.clip(np.ceil(16 * (nominal + more)), 1, CAP_BITS)), need, of)
 
     def to_bytes(self) -> bytes:
         """The layout above."""

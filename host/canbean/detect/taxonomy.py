@@ -20,8 +20,13 @@ SIGNS = {
     "unknown-id": (("fabrication", 70), ("flood", 20)),
     "dlc": (("fabrication", 60),),
     "timing": (("fabrication", 50), ("replay", 30), ("flood", 10)),
-    "rate": (("fabrication", 30),),
+    "rate": (("flood", 50), ("fabrication", 30)),
     "missing": (("suspension", 60),),
     "payload": (("fabrication", 50), ("masquerade", 20)),
+    "counter": (("masquerade", 40), ("replay", 30), ("fabrication", 20)),
+    "checksum": (("fabrication", 40), ("masquerade", 40)),
+    "sequence": (("fabrication", 30), ("replay", 30), ("suspension", 20)),
+    "relation": (("masquerade", 60), ("replay", 20)),
+    "bus-load": (("flood", 60), ("suspension", 10)),
 }
 """kind: classes with a confidence in per cent."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PERIODS = 10
 """Periods that an id is silent for, at least."""
+SKEW_PPM = 150.0, 500.0
+"""How far another crystal is off the true sender's: both are good to 100 to 250 ppm."""
 COUNTERS = 256, 16
 """Old payloads come from a multiple of so many frames away: their counters go on."""
 
@@ -55,6 +57,22 @@ def ramp(ground: Ground, kind: str) -> Made:
         return np.clip(value + np.rint(grows if up else -grows).astype(np.int64), low, high)
 
     return _lied(ground, kind, drift)
+
+
+def sender(ground: Ground, kind: str) -> Made:
+    """The frames of an id come from another crystal: in time, but a little faster or slower ever after."""
+    frames, rng = ground.frames, ground.rng
+    t_us, label = frames.t_us.copy(), np.zeros(len(frames), np.int16)
+    for slot in ground.slots:
+        one = ground.sender(slot)
+        if one is None:
+            continue
+        rows = ground.inside(one.rows, slot)
+        ppm = rng.uniform(*SKEW_PPM) * rng.choice([-1, 1])
+        since = frames.t_us[rows] - frames.t_us[rows[0]]
+        t_us[rows] += np.rint(since * ppm * 1e-6).astype(np.int64)
+        label[rows] = 1
+    return frames.changed(t_us=t_us, label=label, labels=("", kind)).in_time_order(), []
 
 
 def _lied(ground: Ground, kind: str, lie: Callable[[Rows, int, int], Rows]) -> Made:

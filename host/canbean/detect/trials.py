@@ -106,7 +106,7 @@ class Plan(NamedTuple):
     lasts_s: tuple[float, float]
 
 
-BURST, LIE = (5.0, (0.3, 1.5)), (10.0, (1.5, 5.0))
+BURST, LIE, TAKEN = (5.0, (0.3, 1.5)), (10.0, (1.5, 5.0)), (30.0, (6.0, 9.0))
 
 KINDS = {
     "flood": Plan(added.flood, *BURST),
@@ -117,7 +117,8 @@ KINDS = {
     "plateau": Plan(forged.plateau, *LIE),
     "ramp": Plan(forged.ramp, *LIE),
     "replayed-payload": Plan(forged.replayed_payload, *LIE),
+    "sender": Plan(forged.sender, *TAKEN),
     "replay": Plan(added.replay, *BURST),
     "diagnostic": Plan(added.diagnostic, *BURST),
 }
-"""The kinds of trial; lies last longer, since they are told by what goes together."""
+"""The kinds of trial; lies last longer, since they are told by what goes together, and what only a clock can tell longest."""

@@ -6,14 +6,14 @@ digest (`cbm.digest`) of the model that this one was made of. What learning foun
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from canbean.detect import budget, rules
+from canbean.detect import budget, detectors, rules
 from canbean.detect import model as gateway
-from canbean.detect.fingerprint import FOREVER_US, SECTION
+from canbean.detect.fingerprint import FOREVER_US, SCORE_CAP, SECTION
 from canbean.detect.learn import alarm_at
 from canbean.errors import ModelError
 from canbean.tiny import cbm
@@ -56,12 +56,12 @@ class Settings:
         Raises:
             ModelError: it is no gateway's, damaged, or does not say how it was calibrated.
         """
-        fingerprint = gateway.unpack(model, name, {rules.SECTION})
+        known = gateway.unpack(model, name)
         calibration = model.read_meta(name).get("calibration")
         if not isinstance(calibration, dict):
             raise ModelError(f"{name}: does not say how it was calibrated: learn it again")
         curve, measured = budget.of_model(calibration, DETECTOR, name)
-        return cls(fingerprint, rules.read(model, name), curve, measured, history(model, name))
+        return cls(known.fingerprint, known.rules, curve, measured, history(model, name))
 
     def told(self) -> dict[str, Any]:
         """The settings as plain values."""
@@ -110,8 +110,14 @@ def tuned(
     """
     known = Settings.of(model, name)
     sections = dict(model.sections)
-    if threshold != known.fingerprint.threshold:
+    more = threshold - known.fingerprint.threshold
+    if more:
         sections[SECTION] = alarm_at(known.fingerprint, threshold).to_bytes()
+        # A bit is a bit: what the fingerprint's threshold moves by, those of the other detectors move by too.
+        for one, detector in gateway.unpack(model, name).detectors.items():
+            level = int(np.clip(detector.gate.threshold + more, 1, SCORE_CAP))
+            moved = detector.gated(replace(detector.gate, threshold=level))
+            sections[detectors.module(one).TAG] = moved.to_bytes()
     sections.pop(rules.SECTION, None)
     if wanted:
         sections[rules.SECTION] = wanted.to_bytes()

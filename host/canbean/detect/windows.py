@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from canbean.can.frames import Frames
 
+LEARNED_SHARE = 0.6
+"""Of the time awake in a clean log; the rest is held back."""
 BUS = -1
 """Stands for the whole bus where an id is blamed."""
 _GATE = struct.Struct("<HBB")
@@ -36,6 +38,10 @@ class Traffic:
     epoch: NDArray[np.int64]
     keys: NDArray[np.uint32]
 
+    def part(self, wanted: NDArray[np.bool_]) -> Traffic:
+        """Some of the frames, bool (m,)."""
+        return Traffic(self.frames[wanted], self.row[wanted], self.epoch[wanted], self.keys)
+
 
 @dataclass(frozen=True)
 class Clean:
@@ -52,6 +58,19 @@ class Clean:
     later: NDArray[np.bool_]
     later_hours: float
     seed: int = 0
+
+    def held_back(self) -> Traffic:
+        """The held-back part."""
+        return self.traffic.part(self.later)
+
+    def earlier(self) -> Clean:
+        """What comes before the held-back part, with a held-back part of its own."""
+        traffic = self.traffic.part(~self.later)
+        t_us, epoch = traffic.frames.t_us, traffic.epoch
+        steps = np.where(np.diff(epoch) == 0, np.maximum(np.diff(t_us), 0), 0)
+        awake = np.concatenate([[0], np.cumsum(steps)])
+        later = awake >= LEARNED_SHARE * awake[-1]
+        return Clean(traffic, later, float(awake[-1] * (1 - LEARNED_SHARE)) / 3.6e9, self.seed)
 
 
 @dataclass(frozen=True)

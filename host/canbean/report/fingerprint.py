@@ -19,10 +19,12 @@ from canbean.detect.kinds import (
 )  # fmt: skip
 from canbean.report.markup import Markup, element
 from canbean.report.page import facts, heading, paragraph, section, table, wide
+from canbean.report.senders import clock_words, senders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from canbean.detect.clocks import Clock, Clocks
     from canbean.detect.fields import Field, IdFields
     from canbean.detect.rhythm import Rhythm
 
@@ -69,6 +71,7 @@ def fingerprint_section(
     title: str,
     *,
     simulated: bool,
+    clocks: Clocks | None = None,
 ) -> Markup:
     """What was learned of a bus, so that an engineer recognises the car.
 
@@ -78,10 +81,12 @@ def fingerprint_section(
         calibration: of the model, as `detect.learn.learn` has it.
         title: heading of the section.
         simulated: whether the log comes from a simulation.
+        clocks: of the ids' senders, as `detect.clocks.clocks`; None leaves them out.
     """
     by_key = {one.key: one for one in fields}
     keys = sorted(set(rhythms) | set(by_key))
     kinds = Counter(field.kind for one in fields for field in one.fields)
+    known = {} if clocks is None else clocks.clocks
     shown = facts(
         [
             ("ids", f"{len(keys):,}"),
@@ -106,10 +111,11 @@ def fingerprint_section(
         wide(
             element(
                 "div",
-                *[_row(key, by_key.get(key), rhythms.get(key)) for key in keys],
+                *[_row(key, by_key.get(key), rhythms.get(key), known.get(key)) for key in keys],
                 class_="ids",
             )
         ),
+        *([] if clocks is None else senders(clocks)),
         heading("How far this goes"),
         paragraph(
             "Fields were found without a database where none names them. A counter or a checksum is claimed only where "
@@ -162,13 +168,14 @@ def _cell(kind: str, x: float, y: float, width: float) -> list[Markup]:
     ]
 
 
-def _row(key: int, one: IdFields | None, rhythm: Rhythm | None) -> Markup:
+def _row(key: int, one: IdFields | None, rhythm: Rhythm | None, clock: Clock | None) -> Markup:
     """One id: a line of facts and the strip; unfolded its fields."""
     name = one.name if one is not None else ""
     words = [
         element("b", key_text(key)),
         element("span", name, class_="what") if name else "",
         element("span", _rhythm_words(rhythm), class_="quiet"),
+        element("span", f"; {clock_words(clock)}", class_="quiet") if clock is not None else "",
     ]
     if one is None:
         return element("div", *words, class_="id")

@@ -8,7 +8,7 @@ import numpy as np
 
 from canbean.can.frames import LENGTHS, key_text
 from canbean.detect.fingerprint import FOREVER_US
-from canbean.detect.replay import unbucket
+from canbean.detect.words import unbucket
 from canbean.report.markup import Markup, element, join
 from canbean.report.page import paragraph, table
 
@@ -22,10 +22,10 @@ def known(fingerprint: Fingerprint) -> Markup:
     """A row an id, folded."""
     headings = (
         "id",
-        "gaps, ms",
+        "two gaps at least, ms",
+        "shorter ones, bits",
         "missing after, ms",
         "bytes",
-        "of the bus",
         "bits, and the range of each byte that moves",
     )
     rows = [_row(fingerprint, n) for n in range(len(fingerprint))]
@@ -33,41 +33,29 @@ def known(fingerprint: Fingerprint) -> Markup:
         "details",
         element("summary", element("b", f"{len(fingerprint):,} ids"), "and what the model expects of them"),
         paragraph(
-            "Shorter and longer gaps than these are surprising. A strip has byte 0 first and in each byte bit 7 first: 0 and "
+            "Two gaps together that are shorter are a sign of an inserted frame, worth so many bits at most. A strip has byte 0 first and in each byte bit 7 first: 0 and "
             f"1 are bits that never changed in the clean log, {FREE} those that did. Bytes after the eighth are not watched.",
             quiet=True,
         ),
-        table(headings, rows, text=(0, 1, 3, 5)),
+        table(headings, rows, text=(0, 4, 5)),
         class_="known",
     )
 
 
 def _row(fingerprint: Fingerprint, n: int) -> tuple[object, ...]:
-    column = {
-        name: int(fingerprint.column(name)[n])
-        for name in ("gap_edge", "span_edge", "late_edge", "dlcs", "rarity")
-    }
+    column = {name: int(fingerprint.column(name)[n]) for name in ("span_edge", "early_most", "dlcs")}
     timeout = int(fingerprint.timeout_us[n])
     lengths = [int(length) for code, length in enumerate(LENGTHS) if column["dlcs"] >> code & 1]
     long = min(max(lengths, default=0), 8)
+    timed = column["span_edge"] > 0
     return (
         key_text(int(fingerprint.keys[n])),
-        _gaps(column["gap_edge"], column["span_edge"], column["late_edge"]),
+        _ms(unbucket(column["span_edge"])) if timed else NONE,
+        f"{column['early_most'] / 16:.1f}" if timed else NONE,
         NONE if timeout >= FOREVER_US else _ms(timeout),
         " or ".join(map(str, lengths)),
-        f"{100 * 2 ** (-column['rarity'] / 16):.2g} %",
         join(bits(fingerprint, n, long), element("code", ranges(fingerprint, n, long))),
     )
-
-
-def _gaps(gap_edge: int, span_edge: int, late_edge: int) -> str:
-    """The usual gaps; an edge of 0 says that timing is left out."""
-    if not gap_edge and not span_edge:
-        return NONE
-    shortest = unbucket(gap_edge) if gap_edge else unbucket(span_edge) / 2
-    longest = unbucket(late_edge)
-    # An id that came once has no gap: only the length of the log is known.
-    return f"{_ms(shortest)} to {_ms(longest)}" if shortest < longest else NONE
 
 
 def _ms(us: float) -> str:
@@ -77,7 +65,8 @@ def _ms(us: float) -> str:
 def bits(fingerprint: Fingerprint, n: int, length: int) -> Markup:
     """The bits of the first bytes of an id: constant ones as they are, the others marked."""
     mask, value = (
-        np.unpackbits(part[n, :length]).reshape(-1, 8) for part in (fingerprint.mask, fingerprint.value)
+        np.unpackbits(part[n, :length]).reshape(-1, 8)
+        for part in (fingerprint.mask, fingerprint.low & fingerprint.mask)
     )
     parts: list[object] = []
     for fixed, one in zip(mask.tolist(), value.tolist(), strict=True):

@@ -139,4 +139,6 @@ def zoomable(drawing: Markup) -> Markup:
         drawing: holds one inner `svg` with the attributes `x y width height viewBox` and `data-seconds`, the time that it
             spans, which is what is zoomed, and a group of class `ticks` with its time axis.
     """
-    return element("div", wide(drawing), element("script", Markup(SCRIPT)), class_="zoom", tabindex=0, role="group")
+    return element(
+        "div", wide(drawing), element("script", Markup(SCRIPT)), class_="zoom", tabindex=0, role="group"
+    )

@@ -2,11 +2,12 @@
 
 A module `NAME.py` here has
 
-* `TAG`, the tag of its section in the model file, and `ABOUT`, what it knows, in a few words;
+* `TAG`, the tag of its section in the model file, `BOARD`, its module in `firmware/canbean` (named in `gates.py` there, and
+  the tag in `watch.py`), and `ABOUT`, what it knows, in a few words;
 * `learn(clean)`, which takes a `windows.Clean` and returns its detector, or None where so much clean log teaches it nothing;
 * `read(section)`, which returns the detector from its section or raises `ModelError`.
 
-A detector is a `windows.Detector`. Its twin on the board is `firmware/canbean/NAME.py`'s class `Detector`.
+A detector is a `windows.Detector`; its twin on the board is the class `Detector` of its module.
 """
 
 from __future__ import annotations

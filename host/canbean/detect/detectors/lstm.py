@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from canbean.detect.windows import Clean, Judged, Traffic
 
 TAG = "LSTW"
+BOARD = "lstm_watch"  # the module of `firmware/canbean` with its twin
 ABOUT = "what has become of it: signals after all that came before, in step with other ids"
 
 SIGNALS = 20

@@ -33,9 +33,9 @@ import numpy as np
 
 from canbean.detect.level import Level, gate
 from canbean.detect.order import Places
-from canbean.detect.replay import unbucket
 from canbean.detect.timed import COUNT_MOST, FEATURES, PAYLOADS, Timed, timed
 from canbean.detect.windows import BUS, Clean, Gate, Judged, Traffic
+from canbean.detect.words import unbucket
 from canbean.errors import ModelError
 from canbean.tiny.deviation import INT16
 from canbean.tiny.fixed import bucket

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from canbean.detect.windows import Clean, Judged, Traffic
 
 TAG = "VAEW"
+BOARD = "vae_watch"  # the module of `firmware/canbean` with its twin
 ABOUT = "what belongs together: signals of an id against those of all others"
 
 SIGNALS = 22

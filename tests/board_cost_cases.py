@@ -1,0 +1,101 @@
+"""Gateways of several sizes and kinds, and what a frame of theirs takes on the 32-bit VM."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from canbean.board import firmware
+from canbean.detect import model
+from canbean.detect.checks import CHECKSUM, CRC, Check, Checks, IdChecks
+from canbean.detect.fingerprint import Fingerprint
+from canbean.detect.gateway import Gateway
+from canbean.detect.rules import Rules
+from canbean.tiny import cbm
+from check_cases import random_check
+from detector_cases import random_sequence, random_windows
+from fuel_load import MEASURE, fingerprint_section
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FRAMES = """
+import gc, sys
+gc.disable()
+sys.path.insert(0, "/input")
+sections = {sections!r}
+class Model:
+    sections = sections
+    def size(self, tag):
+        return len(sections[tag])
+    def part(self, tag, start, length):
+        return sections[tag][start : start + length]
+class Lines:
+    pass
+from canbean.watch import Watch
+watch = Watch(Model(), Lines())
+for one in (watch.fingerprint,) + tuple(watch.windows):
+    one.threshold = 30000  # no alerts
+n = watch.fingerprint.n
+data = bytes([7] + [85] * 6 + [9])
+def work(first, last):
+    for i in range(first, last):
+        watch.frame(i // 5000, i % 5000 * 200, 0x100 + 16 * (i * 7 % n), 0, 8, data)
+work(0, {frames:6d})
+"""
+WARM, COUNTED = 100, 400
+
+
+def gateway(
+    ids, *, unknown_bits=1024, checks=(0, 0), rules=0, crcs=0, sequence=False, mixture=False
+) -> Gateway:
+    """A gateway of `ids` ids; `checks`: how many of them have any, and how many each of those has."""
+    rng = np.random.default_rng(1)
+    known = replace(Fingerprint.from_bytes(fingerprint_section(ids)), unknown_bits=unknown_bits)
+    found = {}
+    if sequence:
+        found["sequence"] = random_sequence(rng, ids)
+    if mixture:
+        found["mixture"] = replace(random_windows(rng, ids), window_us=250_000)
+    of_ids = [IdChecks(slot, 8, tuple(_checks(rng, checks[1]))) for slot in range(checks[0])]
+    for slot in range(crcs):
+        crc = Check(CHECKSUM, 40, 56, 8, False, (CRC, 6 << 4, 2 * slot + 7, 0))
+        of_ids[slot] = replace(of_ids[slot], checks=(*of_ids[slot].checks, crc))
+    denied = [f"{0x700 + i:03X}" + "#00FF" * (i % 2) for i in range(rules)]
+    return Gateway(known, Checks(tuple(of_ids)) if of_ids else None, found, Rules.parse(deny=denied))
+
+
+def _checks(rng, count):
+    found = []
+    while len(found) < count:
+        check = random_check(rng, 8)
+        if check.kind != CHECKSUM:
+            found.append(check)
+    return found
+
+
+def write(of: Gateway, path: Path) -> Path:
+    """The model file of a gateway."""
+    cbm.write(path, cbm.Model({"META": cbm.encode_meta({"app": "gateway"}), **model.sections(of)}))
+    return path
+
+
+def fuel_a_frame(of: Gateway, folder: Path) -> int:
+    """Fuel of a frame that raises no alert, its call included; `folder` is empty."""
+    source = firmware.folder() / "canbean"
+    shutil.copytree(source, folder / "canbean", ignore=shutil.ignore_patterns("__pycache__"))
+    sections = model.sections(of)
+    scripts = [FRAMES.format(sections=sections, frames=count) for count in (WARM, WARM + COUNTED)]
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, str(folder)],
+        input=json.dumps(scripts), capture_output=True, text=True, check=False, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    few, more = json.loads(done.stdout)
+    return (more - few) // COUNTED
