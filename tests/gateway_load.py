@@ -107,11 +107,13 @@ def ledger(model_path: Path, folder: Path) -> int:
     return int(done.stdout)
 
 
+NEEDED = (
+    "__init__", "alert", "bucket", "bus", "console", "feed", "fingerprint", "gateway", "hmac", "lines", "link", "linux",
+    "model", "watch",
+)  # fmt: skip
+"""Files of the gateway with the fingerprint alone; each detector besides brings its own."""
+
+
 def mpy_bytes(folder: Path) -> int:
-    """Bytes of .mpy that the gateway needs on a board, in a folder made by `ledger`."""
-    other = {"dense", "features", "polynomial", "neighbours", "regressor", "fed_sensor"}
-    return sum(
-        path.stat().st_size
-        for path in folder.rglob("*.mpy")
-        if path.stem not in other and not path.stem.endswith("_viper")
-    )
+    """Bytes of .mpy that the gateway needs on a board for its fingerprint, in a folder made by `ledger`."""
+    return sum(path.stat().st_size for path in folder.rglob("*.mpy") if path.stem in NEEDED)
