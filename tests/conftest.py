@@ -100,3 +100,11 @@ def recordings():
     if not RECORDINGS.is_dir():
         pytest.skip("the recordings are not here")
     return RECORDINGS
+
+
+@pytest.fixture(scope="module")
+def short_logs():
+    """Three minutes of log teach relations: not to be trusted, but learned sooner."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("canbean.detect.relation.ENOUGH_S", 180.0)
+        yield

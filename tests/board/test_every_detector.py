@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from canbean.board import VirtualBoard
+from canbean.board.firmware import module
 from canbean.can import attacks, simulate
 from canbean.cli.alarms import line_of, run_on_board
 from canbean.detect import detectors, model
@@ -31,6 +32,12 @@ def gateway():
         found[name] = one.gated(replace(one.gate, threshold=BITS))
     ordered = dict(sorted(found.items(), key=lambda one: detectors.module(one[0]).TAG))
     return Gateway(learned.fingerprint, learned.gateway.checks, ordered), learned
+
+
+def test_the_board_knows_each_by_its_tag():
+    tags = {detectors.module(name).TAG: (detectors.module(name).BOARD, name) for name in detectors.names()}
+    assert tags == module("gates").DETECTORS
+    assert list(module("watch").WINDOWS) == sorted(tags)
 
 
 def test_the_board_raises_the_same_alerts_with_every_detector(gateway, tmp_path):

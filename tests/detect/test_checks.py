@@ -14,7 +14,6 @@ from canbean.detect.check_learn import (
     BLOCKS,
     candidates,
     choose,
-    learn_checks,
     learn_held_back,
     sampled,
 )
@@ -253,7 +252,7 @@ def test_what_is_no_check_is_refused(check):
 def learned_from(frames, most_bytes=10_000, share=0.6, **more):
     keys, row = np.unique(frames.key, return_inverse=True)
     later = np.arange(len(frames)) >= share * len(frames)
-    return keys, learn_checks(frames, row, later, keys, most_bytes, **more)
+    return keys, learn_held_back(frames, row, later, keys, most_bytes, **more).checks
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from canbean.can import simulate
-from canbean.detect import relation
 from canbean.detect.denoising import penalty
 from canbean.detect.detectors import lstm, module, names
 from canbean.detect.informative import relations
@@ -18,14 +17,7 @@ from kind_cases import random_lstm
 from masquerade_cases import clean_of
 
 SECONDS, STEPS = 190.0, 60
-
-
-@pytest.fixture(scope="module", autouse=True)
-def short_logs():
-    """Logs of three minutes are enough here: what they teach is not to be trusted, but learned sooner."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(relation, "ENOUGH_S", 180.0)
-        yield
+pytestmark = pytest.mark.usefixtures("short_logs")
 
 
 @pytest.fixture(scope="module")

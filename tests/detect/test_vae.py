@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from canbean.can import simulate
-from canbean.detect import relation
 from canbean.detect.detectors import module, names, vae
 from canbean.detect.informative import relations
 from canbean.detect.residuals import UNJUDGED
@@ -15,14 +14,7 @@ from canbean.errors import ModelError, UsageError
 from masquerade_cases import Liar, alerts_of, clean_of, traffic_of
 
 SECONDS, STEPS = 190.0, 20
-
-
-@pytest.fixture(scope="module", autouse=True)
-def short_logs():
-    """Logs of three minutes are enough here: what they teach is not to be trusted, but learned sooner."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(relation, "ENOUGH_S", 180.0)
-        yield
+pytestmark = pytest.mark.usefixtures("short_logs")
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from canbean.detect.fingerprint import SCORE_CAP
+from canbean.detect.habits import SIXTEENTHS
 from canbean.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -25,9 +26,8 @@ if TYPE_CHECKING:
 
     Curve = Sequence[tuple[float, float]]
 
-_SIXTEENTHS = 16
-_CAP_BITS = SCORE_CAP / _SIXTEENTHS
-_LEAST_BITS = 1 / _SIXTEENTHS
+_CAP_BITS = SCORE_CAP / SIXTEENTHS
+_LEAST_BITS = 1 / SIXTEENTHS
 _FAR = 20.0  # bits: 2**20 is a million
 _ROUNDED = 1e-6  # sixteenths of a bit by which a sum of logarithms may miss an integer
 
@@ -109,12 +109,12 @@ def threshold_for(curve: Curve, per_hour: float) -> int:
         if per_hour <= r0:
             share = math.log(r0 / max(per_hour, r1)) / math.log(r0 / r1)
             bits = bits0 + share * (bits1 - bits0)
-    return max(1, math.ceil(_SIXTEENTHS * bits - _ROUNDED))
+    return max(1, math.ceil(SIXTEENTHS * bits - _ROUNDED))
 
 
 def per_hour_at(curve: Curve, threshold: int) -> float | None:
     """Alerts an hour at a threshold in sixteenths of a bit, the most that the curve tells; None beyond its ends."""
-    bits = threshold / _SIXTEENTHS
+    bits = threshold / SIXTEENTHS
     if not curve[0][1] <= bits <= curve[-1][1]:
         return None
     for (r0, bits0), (r1, bits1) in pairwise(curve):
@@ -131,11 +131,11 @@ def step(curve: Curve, threshold: int, *, stricter: bool) -> int:
     Raises:
         UsageError: the curve has no further one.
     """
-    entries = [max(1, math.ceil(_SIXTEENTHS * bits - _ROUNDED)) for _, bits in curve]
+    entries = [max(1, math.ceil(SIXTEENTHS * bits - _ROUNDED)) for _, bits in curve]
     beyond = [entry for entry in entries if (entry > threshold if stricter else entry < threshold)]
     if not beyond:
         end = "strictest" if stricter else "loosest"
         raise UsageError(
-            f"the threshold of {threshold / _SIXTEENTHS:g} bits is at the {end} end of this model's curve already"
+            f"the threshold of {threshold / SIXTEENTHS:g} bits is at the {end} end of this model's curve already"
         )
     return min(beyond) if stricter else max(beyond)

@@ -110,28 +110,6 @@ class LearnedChecks:
     left_out: int
 
 
-def learn_checks(
-    frames: Frames,
-    row: NDArray[np.int64],
-    later: NDArray[np.bool_],
-    keys: NDArray[np.uint32],
-    most_bytes: int,
-    *,
-    epoch: NDArray[np.int64] | None = None,
-) -> Checks:
-    """Learn the checks of one bus.
-
-    Args:
-        frames: m clean frames, neither remote nor error frames, in the order of the log.
-        row: int64 (m,), the row of each frame's id in `keys`.
-        later: bool (m,), the part held back, behind the other.
-        keys: uint32 (n,), the ids, ascending.
-        most_bytes: what the section may take.
-        epoch: int64 (m,), how often the bus had woken up; nothing is compared over that. None: it never slept.
-    """
-    return learn_held_back(frames, row, later, keys, most_bytes, epoch=epoch).checks
-
-
 def learn_held_back(
     frames: Frames,
     row: NDArray[np.int64],
@@ -141,7 +119,16 @@ def learn_held_back(
     *,
     epoch: NDArray[np.int64] | None = None,
 ) -> LearnedChecks:
-    """As `learn_checks`, with what the earlier part alone would have given, and what was left out."""
+    """Learn the checks of one bus, with what the earlier part alone would have given, and what was left out.
+
+    Args:
+        frames: m clean frames, neither remote nor error frames, in the order of the log.
+        row: int64 (m,), the row of each frame's id in `keys`.
+        later: bool (m,), the part held back, behind the other.
+        keys: uint32 (n,), the ids, ascending.
+        most_bytes: what the section may take.
+        epoch: int64 (m,), how often the bus had woken up; nothing is compared over that. None: it never slept.
+    """
     epoch = np.zeros(len(frames), np.int64) if epoch is None else epoch
     found, left_out = candidates(frames, row, later, keys, epoch)
     kept = choose(found, most_bytes)

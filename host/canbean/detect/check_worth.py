@@ -12,6 +12,7 @@ import numpy as np
 
 from canbean.detect.check_judge import breaches, runs, skipped, steps, values
 from canbean.detect.checks import CHECKSUM, COUNTER, FROZEN, RANGE, STEP, WORTH, Check
+from canbean.detect.habits import SIXTEENTHS
 from canbean.detect.tails import OCTAVE, fit_tail
 from canbean.tiny.fixed import bucket
 
@@ -36,12 +37,11 @@ FREEZES = 0.5
 """That chance of a frozen value, which only some attacks bring."""
 UNBROKEN = -1
 """Worth of a rule that no clean frame broke, before it is known what that says of the bus."""
-_SIXTEENTHS = 16
 
 
 def worth_of(frames_a_breach: float) -> int:
     """The worth, in the unit of `Check.worth`, of a breach that comes once in so many frames."""
-    return int(np.clip(round(np.log2(max(frames_a_breach, 1.0)) * _SIXTEENTHS / WORTH), 0, 255))
+    return int(np.clip(round(np.log2(max(frames_a_breach, 1.0)) * SIXTEENTHS / WORTH), 0, 255))
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Known:
         tail = fit_tail(bucket(old[old > 0]), upper=True)
         beyond = float(tail.bits(bucket(new) - int(tail.edge)).max(initial=0.0))
         tempered = tail.tempered(beyond, float(np.log2(len(new) + 1)) + 1)
-        slope = int(np.clip(round(tempered.slope * OCTAVE * _SIXTEENTHS), 1, STEEPEST))
+        slope = int(np.clip(round(tempered.slope * OCTAVE * SIXTEENTHS), 1, STEEPEST))
         worth = _news(_records(usual, new), len(old), len(new))
 
         def to(edge: int) -> Check:

@@ -45,12 +45,14 @@ class Scored:
     """What fingerprint, checks and rules say of m frames.
 
     Attributes:
+        frames: those that are scored, `said.order` of all.
         said: the fingerprint's part.
         checked: that of the checks, of the frames `said.order`, or None.
         bits: the whole score, sixteenths of a bit, int64 (m,).
         verdict: of the rules, int8 (m,).
     """
 
+    frames: Frames
     said: Surprise
     checked: Judgement | None
     bits: NDArray[np.int64]
@@ -61,9 +63,11 @@ def scored(gateway: Gateway, frames: Frames) -> Scored:
     """Score frames of one bus from a fresh start; the integers equal the board's."""
     said = surprise(gateway.fingerprint, frames)
     bits, checked = said.bits, None
+    order = said.order
+    # Without remote and error frames these are all: no copy of a long log.
+    own = frames if len(order) == len(frames) else frames[order]
     if gateway.checks is not None:
-        order = said.order
-        checked = judge(gateway.checks, frames[order], said.slot[order], said.epoch)
+        checked = judge(gateway.checks, own, said.slot[order], said.epoch)
         known = said.slot[order] < len(gateway.fingerprint)
         counter, checksum, payload = checked.bits
         # Values and the bytes they stand in are broken together: only the more surprising of the two counts.
@@ -73,4 +77,4 @@ def scored(gateway: Gateway, frames: Frames) -> Scored:
         bits[order] = np.where(more > 0, np.minimum(bits[order] + more, SCORE_CAP - 1), bits[order])
     verdict = verdicts(gateway.rules, frames)
     bits = np.select([verdict == ALLOW, verdict == DENY], [0, SCORE_CAP], bits)
-    return Scored(said, checked, bits, verdict)
+    return Scored(own, said, checked, bits, verdict)

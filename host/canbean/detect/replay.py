@@ -82,7 +82,7 @@ def replay(gateway: Gateway, frames: Frames) -> Replayed:
         gateway = replace(gateway, fingerprint=replace(fingerprint, timeout_us=timeout_us))
     scores = scored(gateway, frames)
     said = scores.said
-    traffic = Traffic(frames[said.order], said.slot[said.order], said.epoch, fingerprint.keys)
+    traffic = Traffic(scores.frames, said.slot[said.order], said.epoch, fingerprint.keys)
     judged = {name: one.judge(traffic) for name, one in gateway.detectors.items()}
     alerts = list(_alerts(gateway, frames, scores, judged))
     return Replayed(alerts, scores.bits, len(frames) - len(said.order))

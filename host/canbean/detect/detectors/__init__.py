@@ -2,8 +2,8 @@
 
 A module `NAME.py` here has
 
-* `TAG`, the tag of its section in the model file, `BOARD`, its module in `firmware/canbean` (named in `gates.py` there, and
-  the tag in `watch.py`), and `ABOUT`, what it knows, in a few words;
+* `TAG`, the tag of its section in the model file, and `BOARD`, its module in `firmware/canbean` (named in `gates.py` there, and
+  the tag in `watch.py`);
 * `learn(clean)`, which takes a `windows.Clean` and returns its detector, or None where so much clean log teaches it nothing;
 * `read(section)`, which returns the detector from its section or raises `ModelError`.
 

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 TAG = "CLCK"
 BOARD = "drift"  # the module of `firmware/canbean` with its twin
-ABOUT = "how far an id's sender's clock drifts from its learned period"
 STEP_MOST_US = 100  # a log's clock that is coarser shows no drift of another
 SLACK_PPM = 50.0  # two crystals of different control units part by so much as the weather changes
 CERTAIN = 3.0  # sigmas of the learned period lie within the slack

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 TAG = "LSTW"
 BOARD = "lstm_watch"  # the module of `firmware/canbean` with its twin
-ABOUT = "what has become of it: signals after all that came before, in step with other ids"
 
 SIGNALS = 20
 CELLS = 28
@@ -172,8 +171,9 @@ def train(taught: Lesson, sequences: NDArray[np.float64], steps: int) -> Weights
     jax, _ = neural()
     jnp = jax.numpy
     x, group = taught.earlier, taught.signals.group
-    usual = np.maximum(np.sqrt(((x - x @ relations(x, group)) ** 2).mean(axis=0)), FINEST)
-    begin = linear(x, relations(x, group), usual, np.random.default_rng(taught.seed))
+    weights = relations(x, group)
+    usual = np.maximum(np.sqrt(((x - x @ weights) ** 2).mean(axis=0)), FINEST)
+    begin = linear(x, weights, usual, np.random.default_rng(taught.seed))
     rows, scale = jnp.asarray(sequences, "float32"), jnp.asarray(usual, "float32")
     start = jax.tree.map(lambda value: jnp.asarray(value, "float32"), begin)
 

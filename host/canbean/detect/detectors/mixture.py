@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 TAG = "WNDW"
 BOARD = "windows"  # the module of `firmware/canbean` with its twin
-ABOUT = "frames, ids, silence and changing payloads in windows of time"
 KINDS = ("bus-load", "rate", "rate", "payload", "payload")
 WHAT = ("frames", "ids", "us of silence", "changed bits of folded payloads", "changed payloads")
 COUNTS = 2  # the first features are about how often ids come

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 TAG = "ORDR"
 BOARD = "order"  # the module of `firmware/canbean` with its twin
-ABOUT = "which ids lie between two frames of an id, and how many"
 WINDOW = 32
 WINDOWS_LEAST = 64  # in either part of the clean log
 JUDGED_LEAST = 0.1  # of the frames are of ids with partners

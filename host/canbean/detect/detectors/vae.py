@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 TAG = "VAEW"
 BOARD = "vae_watch"  # the module of `firmware/canbean` with its twin
-ABOUT = "what belongs together: signals of an id against those of all others"
 
 SIGNALS = 22
 BACK = 2
