@@ -3,8 +3,11 @@ import gc
 import sys
 
 import canbean
+from canbean import const
 from canbean.console import Console
 from drivers.feed import Feed
+
+_SLICE = const(16)  # frames between two looks at the serial line
 
 
 # -> watch, digest. Imported here, so that a board whose heap is too small for the detectors can still say so.
@@ -41,23 +44,58 @@ def unload(watch):
         from canbean import check_words  # noqa: F401
 
 
-def main(board):
-    console = Console(board, "gateway")
-    watch = feed = None
-    try:
-        watch, console.model = load(console.lines)
-        feed = Feed(console.lines, board.WINDOW, watch)
-        console.refused = None
-        console.idle = feed.idle
-        console.link.on_packet = feed.packet
-        console.commands["reset"] = lambda _: watch.reset()
-    except Exception as error:
-        console.refused = str(error) or type(error).__name__
+class Gateway:
+    def __init__(self, board):
+        self.board = board
+        self.console = console = Console(board, "gateway", self)
+        self.lines = console.lines
+        self.watch = self.feed = self.bus = self.ring = self.clock = None
+        console.counts = self.counts
+        try:
+            self.watch, console.model = load(self.lines)
+            self.feed = Feed(self.lines, board.WINDOW, self.watch)
+            self.open()
+            console.refused = None
+            console.idle = self.feed.idle
+            console.link.on_packet = self.feed.packet
+            console.commands["reset"] = lambda _: self.watch.reset()
+        except Exception as error:
+            console.refused = str(error) or type(error).__name__
 
-    console.counts = lambda: (
-        ("frames", feed.frames if feed else 0),
-        ("alerts", watch.alerts if feed else 0),
-        ("unscored", watch.unscored if feed else 0),
-        ("ignored", feed.ignored if feed else 0),
-    )
-    console.run()
+    # The bus, where this board has one.
+    def open(self):
+        self.bus = self.board.open_bus()
+        if self.bus:
+            from canbean.clock import Clock
+            from canbean.ring import Ring
+
+            self.ring = Ring(self.board.RING)
+            self.clock = Clock(self.board.ticks_us)
+            self.bus.start(self.board.BITRATE, True, None)
+            self.console.turn = self.turn
+            self.console.pause = 1
+
+    # Frames of the bus into the ring, and a few of them through the detectors, so that the line is not kept waiting.
+    def turn(self):
+        ring = self.ring
+        self.bus.receive(ring, self.clock)
+        left = _SLICE
+        while ring.count and left:
+            left -= 1
+            try:
+                self.watch.frame(ring.records, ring.first)
+            finally:
+                ring.take()
+        return ring.count
+
+    def counts(self):
+        return (
+            ("frames", self.feed.frames if self.feed else 0),
+            ("alerts", self.watch.alerts if self.watch else 0),
+            ("unscored", self.watch.unscored if self.watch else 0),
+            ("ignored", self.feed.ignored if self.feed else 0),
+        )
+
+
+def main(board):
+    Gateway(board).console.run()

@@ -28,6 +28,11 @@ def heap_free():
     return gc.mem_free() if hasattr(gc, "mem_free") else None
 
 
+# The bus's driver, not yet started: frames come over the serial line only.
+def open_bus():
+    return None
+
+
 # -> wait(ms), readinto(buffer), write(bytes); each raises EOFError when the other end is gone.
 def open_serial():
     # CPython's buffer waits until it is full, the file below it does not

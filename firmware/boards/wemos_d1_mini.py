@@ -22,6 +22,11 @@ def heap_free():
     return gc.mem_free()
 
 
+# The bus's driver, not yet started.
+def open_bus():
+    return None
+
+
 # -> wait(ms), readinto(buffer), write(bytes)
 def open_serial():
     # the REPL leaves the line to us: it would echo, and stop at a byte 3

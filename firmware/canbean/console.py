@@ -1,6 +1,7 @@
 # What every application shares: it says hello, answers commands, reports errors as lines, and never stops.
 import gc
 import os
+import sys
 
 from . import VERSION
 from .lines import Lines
@@ -8,9 +9,11 @@ from .link import Link
 
 
 class Console:
-    def __init__(self, board, app):
+    # `application`: what the files in commands/ are given.
+    def __init__(self, board, app, application=None):
         self.board = board
         self.app = app
+        self.application = application
         self._wait, readinto, write = board.open_serial()
         self.lines = Lines(write, "".join(["%02x" % byte for byte in os.urandom(4)]))
         self.link = Link(readinto, self._command, self._no_packet, self.error, board.CHUNK)
@@ -19,8 +22,11 @@ class Console:
         # digest of the model, or why there is none: the application then stays on the line and says so
         self.model = None
         self.refused = "no model"
-        # called when the line has nothing more
+        # called every time round, true where it found work; and when the line has nothing more
+        self.turn = None
         self.idle = None
+        # milliseconds to wait for the line when there is nothing to do
+        self.pause = 1000
         # -> more (key, value) pairs for the status line
         self.counts = None
         self.errors = 0
@@ -68,9 +74,28 @@ class Console:
     def _command(self, text):
         words = str(text, "ascii").split()
         command = self.commands.get(words[0]) if words else None
-        if command is None:
+        if command:
+            command(words[1:])
+        elif not words or not self._rare(words[0], words[1:]):
             raise ValueError("unknown command: " + str(text[:32], "ascii"))
-        command(words[1:])
+
+    # Runs a command that is a file in commands/, whose code takes heap only while it is needed; false if there is none.
+    def _rare(self, name, words):
+        if not name.isalpha():
+            return False
+        name = "commands." + name
+        try:
+            module = __import__(name, None, None, ("run",))
+        except ImportError as error:
+            if name in sys.modules or "commands" not in str(error):
+                raise
+            return False
+        try:
+            module.run(self.application, words)
+        finally:
+            del sys.modules[name], sys.modules["commands"]
+            gc.collect()
+        return True
 
     def _no_packet(self, *_):
         raise ValueError(self.refused or "this application takes no packets")
@@ -94,11 +119,14 @@ class Console:
                 if greet:
                     greet = False
                     self.hello()
-                if not self.link.poll():
+                got = self.link.poll()
+                busy = self.turn and self.turn()
+                if not got:
                     self.uptime()
                     if self.idle:
                         self.idle()
-                    self._wait(1000)
+                    if not busy:
+                        self._wait(self.pause)
             except EOFError:
                 return
             except Exception as error:

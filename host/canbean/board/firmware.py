@@ -91,7 +91,8 @@ def build(
         if not file.is_file():
             known = ", ".join(sorted(path.stem for path in file.parent.glob("*.py")))
             raise BoardError(f"{file.stem}: no such {what}; there are {known}")
-    files += sorted((source / "canbean").glob("*.py")) + sorted((source / "drivers").glob("*.py"))
+    for room in ("canbean", "drivers", "commands"):
+        files += sorted((source / room).glob("*.py"))
     for file in files:
         if file.stem.endswith("_viper") and compiled and not architecture:
             continue
