@@ -3,6 +3,7 @@
 import importlib.util
 import random
 import shutil
+import struct
 
 import numpy as np
 from hypothesis import strategies as st
@@ -35,13 +36,16 @@ class Recorder:
         self.seen = []
         self.alerts = 0
 
-    def frame(self, *frame):
-        # s, us, key, flags, code, data
-        frame = (self.base + frame[0], *frame[1:])
-        self.seen.append((*frame[:-1], bytes(frame[-1])))
+    def frame(self, records, at):
+        s, low, code, key = struct.unpack_from("<IHBI", records, at)
+        us, code, flags, key = low | (code & 15) << 16, code >> 4, key >> 30, key & 0x3FFFFFFF
+        # a remote frame carries no data
+        count = 0 if flags == 2 else min(code, 8)
+        data = bytes(records[at + 11 : at + 11 + count]).ljust(8, b"\0")
+        self.seen.append((self.base + s, us, key, flags, code, data))
         if len(self.seen) % ALERT_EVERY == 0:
             self.alerts += 1
-            self.lines.send("alert", (("t", b"%d.%06d" % frame[:2]), ("n", len(self.seen))))
+            self.lines.send("alert", (("t", b"%d.%06d" % (self.base + s, us)), ("n", len(self.seen))))
 
 
 def noisy(data, rate, dice):
@@ -192,7 +196,9 @@ class Watch:
     def reset(self, base=0):
         self.base = base
         self.frames = self.alerts = 0
-    def frame(self, s, us, key, flags, code, data):
+    def frame(self, records, at):
+        s = int.from_bytes(records[at : at + 4], "little")
+        us = int.from_bytes(records[at + 4 : at + 7], "little") & 0xFFFFF
         self.frames += 1
         if self.frames == 13:
             raise OSError("detector stumbled")

@@ -43,10 +43,19 @@ watch = Watch(Model(), Lines())
 for one in (watch.fingerprint,) + tuple(watch.windows):
     one.threshold = 30000  # no alerts
 n = watch.fingerprint.n
-data = bytes([7] + [85] * 6 + [9])
+records = bytearray({ids} * 19)
+for i in range({ids}):
+    key = 0x100 + 16 * (i * 7 % n)
+    records[19 * i : 19 * i + 19] = bytes([0, 0, 0, 0, 0, 0, 128, key & 255, key >> 8, 0, 0, 7] + [85] * 6 + [9])
 def work(first, last):
     for i in range(first, last):
-        watch.frame(i // 5000, i % 5000 * 200, 0x100 + 16 * (i * 7 % n), 0, 8, data)
+        at = i % {ids} * 19
+        us = i % 5000 * 200
+        records[at] = i // 5000
+        records[at + 4] = us & 255
+        records[at + 5] = us >> 8 & 255
+        records[at + 6] = 128 | us >> 16
+        watch.frame(records, at)
 work(0, {frames:6d})
 """
 WARM, COUNTED = 100, 400
@@ -91,7 +100,10 @@ def fuel_a_frame(of: Gateway, folder: Path) -> int:
     source = firmware.folder() / "canbean"
     shutil.copytree(source, folder / "canbean", ignore=shutil.ignore_patterns("__pycache__"))
     sections = model.sections(of)
-    scripts = [FRAMES.format(sections=sections, frames=count) for count in (WARM, WARM + COUNTED)]
+    scripts = [
+        FRAMES.format(sections=sections, frames=count, ids=len(of.fingerprint))
+        for count in (WARM, WARM + COUNTED)
+    ]
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, str(folder)],
         input=json.dumps(scripts), capture_output=True, text=True, check=False, timeout=600,

@@ -68,14 +68,15 @@ def frames(rng, of: Fingerprint, m: int = 400) -> Frames:
     usual = rng.integers(of.low[row].astype(int), of.high[row].astype(int) + 1)
     usual = (usual & ~of.mask[row]) | (of.low[row] & of.mask[row])
     wild = rng.random((m, 8)) < 0.05
+    data, dlc = np.where(wild, rng.integers(0, 256, (m, 8)), usual), rng.choice(LENGTHS, m)
     t_us = np.cumsum(steps) + int(rng.choice([0, 1_700_000_000_000_000]))
     return Frames(
         t_us=t_us - min(int(t_us.min()), 0),
         id=keys & 0x1FFFFFFF,
         ext=keys >> 29,
         flags=rng.choice([0, 0, 0, 0, 1, 2, 4], m),
-        dlc=rng.choice(LENGTHS, m),
-        data=np.where(wild, rng.integers(0, 256, (m, 8)), usual),
+        dlc=dlc,
+        data=np.where(np.arange(8) < dlc[:, None], data, 0),
         bus=np.zeros(m),
         label=np.zeros(m),
     )

@@ -41,7 +41,7 @@ watch, digest = gateway.load(lines)
 link = Link(lambda buffer: 0, None, None, None, 128)
 feed = Feed(lines, 10, watch)
 # A frame that raises an alert: what that takes once, and the collector finds no stale word on the stack.
-watch.frame(1, 0, 0x7FF, 0, 8, bytearray(8))
+watch.frame(b"\\1\\0\\0\\0\\0\\0\\x80\\xff\\7" + bytes(10), 0)
 feed.idle()
 gc.collect()
 print(gc.mem_alloc() - before)

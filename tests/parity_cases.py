@@ -189,6 +189,17 @@ def watched(table):
     return base, (seconds - base, micros, table.key.astype(int), flags, dlc_codes(table))
 
 
+def frame_records(table):
+    """Frame records as the feed hands them to the watch, 19 bytes each, and the second they count from."""
+    base, (seconds, micros, key, flags, codes) = watched(table)
+    records = np.zeros((len(table), 19), np.uint8)
+    words = (0, seconds, 4), (4, micros | codes << 20, 3), (7, key | flags << 30, 4)
+    for at, column, width in words:
+        records[:, at : at + width] = column.astype("<i8").view(np.uint8).reshape(-1, 8)[:, :width]
+    records[:, 11:] = table.data[:, :8]
+    return base, records.tobytes()
+
+
 @dataclass(frozen=True, eq=False)
 class _Bus:
     """A fingerprint with frames for it."""

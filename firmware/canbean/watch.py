@@ -15,6 +15,7 @@ class Watch:
     def __init__(self, model, lines):
         fingerprint = self.fingerprint = Fingerprint(model)
         self.lines = lines
+        self.data = bytearray(8)  # of a frame, zeros past its end
         n = fingerprint.n
         self.checks = self.rules = None
         if "CHKS" in model.sections:
@@ -87,11 +88,22 @@ class Watch:
                 bits = min(bits + more, CAP - 1)
         return bits
 
-    def frame(self, s, us, key, flags, code, data):
-        # `flags`: 0 data, 1 FD, 2 remote, 3 error; remote and error frames are counted and not scored.
-        if flags > 1:
+    def frame(self, records, at):
+        # Takes the frame record at `at`, where it lies: seconds u32, microseconds | DLC code << 20 u24, key | flags
+        # << 30 u32 and its data, of which no more is read than the frame is long. Flags: 0 data, 1 FD, 2 remote,
+        # 3 error; remote and error frames are counted and not scored.
+        top = records[at + 10]
+        if top > 127:
             self.unscored += 1
             return
+        s = records[at] | records[at + 1] << 8 | records[at + 2] << 16 | (records[at + 3] & 63) << 24
+        code = records[at + 6]
+        us = records[at + 4] | records[at + 5] << 8 | (code & 15) << 16
+        code >>= 4
+        key = records[at + 7] | records[at + 8] << 8 | records[at + 9] << 16 | (top & 63) << 24
+        data = self.data
+        for k in range(8):
+            data[k] = records[at + 11 + k] if k < code else 0
         bits = self.score(s, us, key, code, data)
         fingerprint = self.fingerprint
         slot = fingerprint.slot

@@ -12,13 +12,11 @@
 
 
 class Feed:
-    # Every frame goes to watch.frame(s, us, key, flags, DLC code, data), where data is one bytearray(8) for
-    # all of them, zeros past the frame's end.
+    # Every frame goes to watch.frame(records, at), a frame record in the link's own buffer.
     def __init__(self, lines, window, watch):
         self.lines = lines
         self._every = window // 2
         self.watch = watch
-        self.data = bytearray(8)
         self._session = 0
         self._expected = 0
         self._unanswered = 0
@@ -35,7 +33,8 @@ class Feed:
             self.watch.reset(b[i + 2] | b[i + 3] << 8 | b[i + 4] << 16 | b[i + 5] << 24)
             self._answer()
             return
-        if b[i] != 1 or not 13 <= size <= 21:
+        # remote frames, flags 2, carry no data
+        if b[i] != 1 or not 13 <= size <= 21 or b[i + 12] >> 6 != 2 and 13 + min(b[i + 8] >> 4, 8) > size:
             raise ValueError("unknown packet")
         number = b[i + 1]
         if number != self._expected:
@@ -46,25 +45,13 @@ class Feed:
                 self._gap = 1
                 self._answer()
             return
-        code = b[i + 8]
-        key = b[i + 12]
-        data = self.data
-        for j in range(8):
-            data[j] = b[i + 13 + j] if 13 + j < size else 0
         # counted first: a frame that a detector stumbles over has been handled too
         self._expected = number + 1 & 255
         self._gap = 0
         self.frames += 1
         self._unanswered += 1
         try:
-            self.watch.frame(
-                b[i + 2] | b[i + 3] << 8 | b[i + 4] << 16 | b[i + 5] << 24,
-                b[i + 6] | b[i + 7] << 8 | (code & 15) << 16,
-                b[i + 9] | b[i + 10] << 8 | b[i + 11] << 16 | (key & 63) << 24,
-                key >> 6,
-                code >> 4,
-                data,
-            )
+            self.watch.frame(b, i + 2)
         finally:
             if self._unanswered >= self._every:
                 self._answer()

@@ -13,9 +13,9 @@ from canbean.can import logs
 from canbean.can.frames import key_text
 from canbean.cli.alarms import line_of
 from canbean.detect import model
-from canbean.detect.fingerprint import dlc_codes
 from canbean.detect.replay import replay
 from canbean.tiny import cbm
+from parity_cases import frame_records
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 ALERTS = (GOLDEN / "alerts.jsonl").read_bytes().splitlines()
@@ -38,11 +38,10 @@ def test_the_firmware_raises_the_golden_alerts():
     watch.golden(found)
     found.close()
     frames = logs.read(GOLDEN / "attacked.csv.gz").frames
-    seconds, micros = np.divmod(frames.t_us, 1_000_000)
-    columns = (seconds, micros, frames.key.astype(int), np.zeros(len(frames), int), dlc_codes(frames))
-    rows = zip(*(column.tolist() for column in columns), frames.data, strict=True)
-    for *row, data in rows:
-        watch.frame(*row, data.tobytes())
+    base, records = frame_records(frames)
+    watch.reset(base)
+    for at in range(0, len(records), 19):
+        watch.frame(records, at)
     assert kept == ALERTS
 
 

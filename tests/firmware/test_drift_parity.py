@@ -20,7 +20,7 @@ from canbean.detect.model import pack
 from canbean.detect.replay import replay
 from detector_cases import board_rows, expected, traffic_of
 from drift_cases import ON_BOARD, random_beats, random_clock
-from parity_cases import watched
+from parity_cases import frame_records
 from sender_cases import masquerade
 
 IMPORTS = "from array import array\nfrom canbean.bus import elapsed\nfrom canbean.drift import Detector\n"
@@ -191,9 +191,8 @@ def test_a_whole_watch_raises_the_alerts_of_the_host():
 
     sections.pop("CHKS", None)
     watch = module("watch").Watch(Model(), Lines())
-    base, columns = watched(drive)
+    base, records = frame_records(drive)
     watch.reset(base)
-    payloads = map(bytes, drive.data[:, :8])
-    for *numbers, data in zip(*(column.tolist() for column in columns), payloads, strict=True):
-        watch.frame(*numbers, data)
+    for at in range(0, len(records), 19):
+        watch.frame(records, at)
     assert kept == [line_of(alert).decode().rstrip("\n") for alert in alerts]

@@ -155,7 +155,7 @@ class Watch:
     alerts = 0
     def reset(self):
         pass
-    def frame(self, s, us, key, flags, code, data):
+    def frame(self, records, at):
         pass
 
 def fail(error):
@@ -181,6 +181,7 @@ def test_ten_thousand_packets_allocate_nothing(vm, tmp_path):
 
 
 ON_BOTH = """
+import struct
 from canbean.link import Link
 from canbean.lines import Lines
 from drivers.feed import Feed
@@ -189,8 +190,12 @@ class Watch:
     alerts = 0
     def reset(self):
         pass
-    def frame(self, s, us, key, flags, code, data):
-        print(s, us, key, flags, code, " ".join(["%d" % byte for byte in data]))
+    def frame(self, records, at):
+        s, low, code, key = struct.unpack_from("<IHBI", records, at)
+        flags, code, us = key >> 30, code >> 4, low | (code & 15) << 16
+        count = 0 if flags == 2 else min(code, 8)
+        data = [records[at + 11 + k] if k < count else 0 for k in range(8)]
+        print(s, us, key & 0x3FFFFFFF, flags, code, " ".join(["%d" % byte for byte in data]))
 
 def fail(error):
     raise error

@@ -19,7 +19,7 @@ from canbean.detect.gateway import Gateway, scored
 from canbean.detect.replay import replay
 from canbean.detect.rules import Rules, verdicts
 from check_cases import random_checks
-from parity_cases import watched
+from parity_cases import frame_records, watched
 from rule_cases import rules_for
 
 ON_BOARD = """
@@ -41,16 +41,16 @@ class Kept:
     def send(self, kind, pairs):
         self.lines.append('{"type":"%s",%s}' % (kind, body(pairs)))
 
-def run(sections, base, rows):
+def run(sections, base, records):
     kept = Kept()
     watch = Watch(Section(sections), kept)
     # A replay before this one leaves nothing behind.
-    for s, us, key, flags, code, data in rows[::3]:
-        watch.frame(s, us, key, flags, code, data)
+    for at in range(0, len(records), 3 * 19):
+        watch.frame(records, at)
     kept.lines = []
     watch.reset(base)
-    for s, us, key, flags, code, data in rows:
-        watch.frame(s, us, key, flags, code, data)
+    for at in range(0, len(records), 19):
+        watch.frame(records, at)
     return kept.lines, watch.unscored
 """
 
@@ -63,14 +63,14 @@ def rows_of(table):
     )
 
 
-def on_cpython(sections, base, rows):
+def on_cpython(sections, base, records):
     space = {"__name__": "watching"}
     code = ON_BOARD.replace("canbean.lines", "canbean_firmware.lines").replace(
         "canbean.watch", "canbean_firmware.watch"
     )
     module("watch")
     exec(code, space)
-    return space["run"](sections, base, rows)
+    return space["run"](sections, base, records)
 
 
 def sections_of(gateway):
@@ -98,7 +98,7 @@ def gateways(rng, m=400):
 def test_host_and_firmware_raise_the_same_alerts(seed):
     gateway, table = gateways(np.random.default_rng(seed))
     raised = replay(gateway, table)
-    lines, unscored = on_cpython(sections_of(gateway), *rows_of(table))
+    lines, unscored = on_cpython(sections_of(gateway), *frame_records(table))
     assert [line_of(alert).decode() for alert in raised.alerts] == lines
     assert raised.unscored == unscored
 
@@ -147,10 +147,9 @@ def test_micropython_raises_the_same_alerts(vm, tmp_path, first):
     cases, expected = [], []
     for seed in range(first, first + 20):
         gateway, table = gateways(np.random.default_rng(seed), 200)
-        base, rows = rows_of(table)
-        rows = [[*row[:5], base64.b64encode(row[5]).decode()] for row in rows]
+        base, records = frame_records(table)
         sections = {tag: base64.b64encode(part).decode() for tag, part in sections_of(gateway).items()}
-        cases.append([sections, base, rows])
+        cases.append([sections, base, base64.b64encode(records).decode()])
         raised = replay(gateway, table)
         expected.append([[line_of(alert).decode() for alert in raised.alerts], raised.unscored])
     (tmp_path / "cases.json").write_text(json.dumps(cases))
@@ -158,10 +157,9 @@ def test_micropython_raises_the_same_alerts(vm, tmp_path, first):
         ON_BOARD
         + """
 from binascii import a2b_base64
-for sections, base, rows in json.load(open("cases.json")):
-    rows = [row[:5] + [a2b_base64(row[5])] for row in rows]
+for sections, base, records in json.load(open("cases.json")):
     sections = {tag: a2b_base64(part) for tag, part in sections.items()}
-    print(json.dumps(run(sections, base, rows)))
+    print(json.dumps(run(sections, base, a2b_base64(records))))
 """
     )
     said = [json.loads(line) for line in vm.run(code, heap="64M", cwd=tmp_path).splitlines()]
@@ -178,7 +176,7 @@ def test_nothing_is_allocated_a_frame(vm32):
     assert len(checks)
     table = frames(rng, known, 300)
     table = table[scored(gateway, table).bits < known.threshold]
-    quiet = [row for row in rows_of(table)[1] if row[0] < 1 << 30]
+    _, quiet = frame_records(table)
     code = (
         ON_BOARD
         + f"""
@@ -186,18 +184,18 @@ import gc
 gc.disable()
 kept = Kept()
 watch = Watch(Section({sections_of(gateway)!r}), kept)
-rows = {quiet!r}
+records = {quiet!r}
 for i in range(watch.fingerprint.n):
     watch.fingerprint.timeout[i] = 1000000000
 watch.fingerprint.threshold = 2000
 frame = watch.frame
 def play():
-    for s, us, key, flags, code, data in rows:
-        frame(s, us, key, flags, code, data)
+    for at in range(0, len(records), 19):
+        frame(records, at)
 play()
 before = gc.mem_alloc()
 play()
-print(gc.mem_alloc() - before, len(rows))
+print(gc.mem_alloc() - before, len(records) // 19)
 """
     )
     grown, count = map(int, vm32(code).split())
