@@ -182,7 +182,7 @@ class Model:
 WATCH = """
 SECTIONS = ()
 class Fingerprint:
-    bus = novelty = None
+    novelty = None
 class Watch:
     checks = rules = None
     windows = ()

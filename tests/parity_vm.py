@@ -7,6 +7,7 @@ functions: a case whose kernels were called less often than it has rows is an er
 from __future__ import annotations
 
 from canbean.board import firmware
+from fingerprint_cases import AT, PARTS
 
 KERNELS = sorted(path.stem for path in (firmware.folder() / "canbean").glob("*_viper.py"))
 
@@ -81,11 +82,12 @@ class Section:
         return self.content[start : start + length]
 def make(section):
     known = Fingerprint(Section(section))
+    now = known.now
     def run(x):
-        bits = known.frame(x[0], x[1], x[2], x[3], memoryview(bytes(x))[16:24])
-        return bits, known.slot, known.start, known.rate, known.timing, known.dlc, known.broken
+        bits = known.frame(bytes(x), 0)
+        return [bits & 0xFFFF] + [now[k] for k in PLACES]
     return run
-"""
+""".replace("PLACES", repr((AT.SLOT, *PARTS)))
 ON_VM = """
 import struct
 from array import array

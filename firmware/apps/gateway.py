@@ -28,7 +28,7 @@ def load(lines, path="model.cbm"):
 # What runs once has done its work: its code leaves the heap.
 def unload(watch):
     fingerprint = watch.fingerprint
-    for one in (watch, fingerprint, fingerprint.bus, fingerprint.novelty, watch.checks, watch.rules):
+    for one in (watch, fingerprint, fingerprint.novelty, watch.checks, watch.rules):
         if one:
             type(one).__init__ = None
     for one in watch.windows:

@@ -2,6 +2,20 @@
 from . import const
 from .bucket import bucket
 
+# As in fingerprint.py.
+_MOST = const(4)
+_WAKE_S = const(11)
+_SHARE = const(15)
+_SLOT = const(20)
+_START = const(21)
+_RATE = const(22)
+_TIMING = const(23)
+_DLC = const(24)
+_BROKEN = const(25)
+_SPAN = const(26)
+_BYTE = const(27)
+_PAYLOAD = const(8)
+
 LENGTHS = b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0c\x10\x14\x18\x20\x30\x40"
 
 # What a kind may be a sign of: Auto-ISAC ATM, MITRE ATT&CK for ICS v18 and v19, UN R155 Annex 5.
@@ -32,12 +46,13 @@ SIGNS = (
 def words(watch, key, code, data):
     # Kind, what was expected and what was seen, of the frame that has just been scored.
     fingerprint = watch.fingerprint
-    i = fingerprint.slot
+    now = fingerprint.now
+    i = now[_SLOT]
     if i == fingerprint.n:
         return "unknown-id", "one of %d known ids" % i, "id " + id_text(key)
     at = i * 12
-    record = fingerprint.record
-    most = max(fingerprint.start, fingerprint.rate, fingerprint.timing, fingerprint.dlc, fingerprint.broken)
+    record = fingerprint.halves
+    most = max(now[_START], now[_RATE], now[_TIMING], now[_DLC], now[_BROKEN])
     checks = watch.checks
     if checks:
         checked = max(checks.counter, checks.checksum, checks.payload)
@@ -50,27 +65,27 @@ def words(watch, key, code, data):
             elif checked == checks.checksum:
                 part = "checksum"
             return (part,) + words(checks, part)
-    if most == fingerprint.start:
+    if most == now[_START]:
         expected = "only in the first %d s after waking up" % record[at + 11]
-        return "rate", expected, "%d s after it" % (fingerprint.last[3 * i] - fingerprint.bus.wake_s)
-    if most == fingerprint.rate:
-        return "rate", "at most %d of 32 frames" % fingerprint.most, "%d of them" % fingerprint.bus.share
-    if most == fingerprint.timing:
+        return "rate", expected, "%d s after it" % (fingerprint.last[3 * i] - now[_WAKE_S])
+    if most == now[_RATE]:
+        return "rate", "at most %d of 32 frames" % now[_MOST], "%d of them" % now[_SHARE]
+    if most == now[_TIMING]:
         edge, seen, expected = record[at + 2], fingerprint.last[3 * i + 2], "1 gap of at least %d us"
         short = edge - bucket(seen)
         if short <= 0 or record[at + 4] + (short * record[at + 5] >> 6) < most:
             # one gap alone is worth less
-            edge, seen, expected = record[at + 3], fingerprint.span, "2 gaps of at least %d us"
+            edge, seen, expected = record[at + 3], now[_SPAN], "2 gaps of at least %d us"
         return "timing", expected % unbucket(edge), "%d us" % seen
-    if most == fingerprint.dlc:
+    if most == now[_DLC]:
         return (
             "dlc",
             "length " + " or ".join([str(LENGTHS[c]) for c in range(16) if record[at] >> c & 1]),
             "length %d" % LENGTHS[code],
         )
-    k = fingerprint.byte
-    payload = fingerprint.payload
-    at = i * 24 + k
+    k = now[_BYTE]
+    payload = fingerprint.octets
+    at = _PAYLOAD + i * 24 + k
     seen = "byte %d is %02X" % (k, data[k])
     mask, low = payload[at], payload[at + 8]
     if (data[k] ^ low) & mask:

@@ -1,11 +1,21 @@
 # The last frames of the bus: whether it had slept, whether they are crowded, and how many of them one id sends.
-from array import array
-
 from . import const
 
-_RECENT = const(32)
-_SHARED = const(16)
 FOREVER = 1000000000  # gaps saturate here: small integers of a 32-bit board end at 2**30
+
+# As in fingerprint.py.
+_N = const(1)
+_SLEEP = const(2)
+_CROWD = const(3)
+_RING = const(8)
+_WAKE_S = const(11)
+_CROWD_S = const(12)
+_CROWD_US = const(13)
+_CROWDED = const(14)
+_SHARE = const(15)
+_KEYS = const(32)
+_PAYLOAD = const(8)
+_RECENT = const(32)
 
 
 # Microseconds from (s0, us0) to (s, us), times as seconds and microseconds: -1 if time runs backwards.
@@ -26,48 +36,43 @@ def hash8(key):
     return (key ^ key >> 7 ^ key >> 13 ^ key >> 21) & 255
 
 
-class Bus:
-    # `limit`: so many microseconds the last frames take at least where they are not crowded.
-    def __init__(self, n, sleep_us, limit):
-        self.n = n
-        self.sleep_us = sleep_us
-        self.limit = limit
-        # of each frame its seconds (-1: none), microseconds and slot; then how many there are of each slot
-        times = bytes(4 * _RECENT)
-        slots = array("H", bytes(2 * _RECENT))
-        self.recent = array("i", times), array("i", times), slots, bytearray(n + _SHARED)
-        self.reset()
+# Place of an id among those of the fingerprint, their number for one that it does not have.
+def find(now, key):
+    low = 0
+    high = n = now[_N]
+    while low < high:
+        middle = (low + high) >> 1
+        if now[_KEYS + middle] < key:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < n and now[_KEYS + low] == key else n
 
-    def reset(self):
-        self.i = 0
-        self.crowd_s = -1
-        self.crowd_us = 0
-        all_s, _, _, counts = self.recent
-        for i in range(_RECENT):
-            all_s[i] = -1
-        for i in range(len(counts)):
-            counts[i] = 0
 
-    # Takes a frame of a slot (n for an unknown id); `woke`, `crowded` and `share` then tell of it and those before.
-    def frame(self, s, us, slot, key):
-        if slot == self.n:
-            slot += hash8(key) % _SHARED
-        all_s, all_us, slots, counts = self.recent
-        i = self.i
-        last_s = all_s[i - 1]
-        self.woke = last_s < 0 or elapsed(s, us, last_s, all_us[i - 1]) >= self.sleep_us
-        if self.woke:
-            self.wake_s = s
-        self.crowded = False
-        last_s = all_s[i]
-        if last_s >= 0:
-            counts[slots[i]] -= 1
-            if 0 <= elapsed(s, us, last_s, all_us[i]) < self.limit:
-                self.crowded = True
-                self.crowd_s = s
-                self.crowd_us = us
-        all_s[i] = s
-        all_us[i] = us
-        slots[i] = slot
-        self.share = counts[slot] = counts[slot] + 1
-        self.i = i + 1 & _RECENT - 1
+# Takes a frame of a slot (n and more for unknown ids) and tells of it and those before: whether the bus had slept.
+def follow(now, halves, octets, s, us, slot):
+    n = now[_N]
+    at = _KEYS + 6 * n  # seconds (-1: none) and microseconds of the last frames
+    i = now[_RING]
+    before = at + (i - 1 & _RECENT - 1)
+    woke = now[before] < 0 or elapsed(s, us, now[before], now[before + _RECENT]) >= now[_SLEEP]
+    if woke:
+        now[_WAKE_S] = s
+    now[_RING] = i + 1 & _RECENT - 1
+    at += i
+    i += 13 * n  # slots of the last frames
+    counts = _PAYLOAD + 24 * n
+    now[_CROWDED] = 0
+    if now[at] >= 0:
+        octets[counts + halves[i]] -= 1
+        if 0 <= elapsed(s, us, now[at], now[at + _RECENT]) < now[_CROWD]:
+            now[_CROWDED] = 1
+            now[_CROWD_S] = s
+            now[_CROWD_US] = us
+    now[at] = s
+    now[at + _RECENT] = us
+    halves[i] = slot
+    counts += slot
+    octets[counts] += 1
+    now[_SHARE] = octets[counts]
+    return woke

@@ -5,129 +5,131 @@ from array import array
 
 from . import const
 from .bucket import bucket
-from .bus import FOREVER, Bus, elapsed
+from .bus import find
+
+try:
+    from .fingerprint_viper import judge
+except Exception:
+    # as in dense.py: no native code here
+    from .judge import judge
 
 CAP = 1024
+# What `judge` adds to the bits: an id that is not known, an id that is late, a bus that had slept; no data frame.
+_NEW = const(1 << 16)
+_LATE = const(1 << 17)
+_WOKE = const(1 << 18)
+_OTHER = const(1 << 19)
 _HEADER = const(32)
 _COLUMNS = const(12)
-_BREACHES = const(32767)
-_EXTRA_BYTE = const(16)
+_RECENT = const(32)
+_SHARED = const(16)
+
+# `now`: what to do, what is known of the bus, what was found of the last frame.
+_AT = const(0)  # where its record lies
+_N = const(1)
+_SLEEP = const(2)  # us
+_CROWD = const(3)  # us that the last frames take at least where they are not crowded
+_MOST = const(4)
+_RATE_BITS = const(5)
+_DLC_BITS = const(6)
+_LEAST = const(7)  # data bytes that are read in any case
+_RING = const(8)  # place of the next frame among the last ones
+_NEXT = const(9)  # the next id that is asked whether it is late
+_SCORED = const(10)
+_WAKE_S = const(11)
+_CROWD_S = const(12)  # when the bus was crowded last, -1: never
+_CROWD_US = const(13)
+_CROWDED = const(14)
+_SHARE = const(15)
+_S = const(16)
+_US = const(17)
+_KEY = const(18)
+_CODE = const(19)
+_SLOT = const(20)
+_START = const(21)
+_RATE = const(22)
+_TIMING = const(23)
+_DLC = const(24)
+_BROKEN = const(25)
+_SPAN = const(26)
+_BYTE = const(27)
+_ASKED = const(28)  # the id that is late
+_SILENT = const(29)  # and for how long
+# then n keys, n timeouts, n times of a last frame in seconds (-1: never) and us with the gap before, n numbers
+# of it (-1: it is missing), and seconds and us of the bus's last frames
+_KEYS = const(32)
+# `octets`: data of the frame; of each id masks, lowest and highest bytes; how many of the last frames are of it
+_PAYLOAD = const(8)
 
 
 class Fingerprint:
-    def __init__(self, model):
+    def __init__(self, model, kernel=judge):
         head = struct.unpack("<HHHHHHBBHIIII", model.part("FPRN", 0, _HEADER))
-        n, self.threshold, unknown_bits, columns, self.dlc_bits, self.rate_bits, self.most, burst = head[:8]
-        sleep_us, self.hold_us, crowd_us, self.pace_us = head[9:]
+        n, self.threshold, unknown_bits, columns = head[:4]
         if n == 0 or columns != _COLUMNS or model.size("FPRN") != _HEADER + n * (8 + 2 * _COLUMNS + 24):
             raise ValueError("section FPRN does not hold what it says")
         self.n = n
-        self.keys = array("I", model.part("FPRN", _HEADER, 4 * n))
-        self.timeout = array("I", model.part("FPRN", _HEADER + 4 * n, 4 * n))
-        self.record = array("H", model.part("FPRN", _HEADER + 8 * n, 2 * _COLUMNS * n))
-        self.payload = model.part("FPRN", _HEADER + (8 + 2 * _COLUMNS) * n, 24 * n)
-        self.last = array(
-            "i", bytes(12 * n)
-        )  # when an id came last, in seconds (-1: never) and us; the gap before
-        self.breaches = array("H", bytes(2 * n))
-        self.bus = Bus(n, sleep_us, crowd_us)
+        self.hold_us = head[10]
+        self.pace_us = head[12]
+        self.kernel = kernel
+        now = bytes(4 * _KEYS) + model.part("FPRN", _HEADER, 8 * n) + bytes(4 * (4 * n + 2 * _RECENT))
+        now = self.now = array("i", now)
+        now[_N] = n
+        now[_SLEEP] = head[9]
+        now[_CROWD] = head[11]
+        now[_MOST] = head[6]
+        now[_RATE_BITS] = head[5]
+        now[_DLC_BITS] = head[4]
+        # records, then how often an id's payload broke, then slots of the bus's last frames
+        halves = model.part("FPRN", _HEADER + 8 * n, 2 * _COLUMNS * n) + bytes(2 * (n + _RECENT))
+        self.halves = array("H", halves)
+        halves = None
+        self.octets = bytearray(_PAYLOAD + 25 * n + _SHARED)
+        self.octets[_PAYLOAD : _PAYLOAD + 24 * n] = model.part(
+            "FPRN", _HEADER + (8 + 2 * _COLUMNS) * n, 24 * n
+        )
+        now = memoryview(now)
+        self.keys = now[_KEYS : _KEYS + n]
+        self.timeout = now[_KEYS + n : _KEYS + 2 * n]
+        self.last = now[_KEYS + 2 * n : _KEYS + 5 * n]
         self.novelty = None
         if unknown_bits < CAP:
             from .novelty import Novelty
 
-            self.novelty = Novelty(unknown_bits, burst)
+            self.novelty = Novelty(unknown_bits, head[7])
         self.reset()
 
     def reset(self):
-        self.bus.reset()
+        now = self.now
+        n = self.n
+        for at in range(_RING, _KEYS):
+            now[at] = 0
+        now[_CROWD_S] = -1
+        for at in range(_KEYS + 2 * n, _KEYS + 6 * n + _RECENT):
+            now[at] = 0 if _KEYS + 5 * n <= at < _KEYS + 6 * n else -1
+        for i in range(n):
+            self.halves[_COLUMNS * n + i] = 0
+        for i in range(n + _SHARED):
+            self.octets[_PAYLOAD + 24 * n + i] = 0
         if self.novelty:
             self.novelty.reset()
-        for i in range(self.n):
-            self.breaches[i] = 0
-        self.forget()
-
-    def forget(self):
-        # The bus has slept: nothing is known of when an id was last seen.
-        for at in range(0, len(self.last), 3):
-            self.last[at] = -1
 
     def find(self, key):
-        keys = self.keys
-        low = 0
-        high = self.n
-        while low < high:
-            middle = (low + high) >> 1
-            if keys[middle] < key:
-                low = middle + 1
-            else:
-                high = middle
-        return low if low < self.n and keys[low] == key else self.n
+        return find(self.now, key)
 
-    def frame(self, s, us, key, code, data):
-        # Scores a frame of DLC code `code`; what it was made of stays in
-        # slot, start, rate, timing, dlc, broken, span, byte and the bus.
-        i = self.slot = self.find(key)
-        bus = self.bus
-        bus.frame(s, us, i, key)
-        if bus.woke:
-            self.forget()
-        self.rate = rate = self.rate_bits if bus.share > self.most else 0
-        if i == self.n:
-            self.start = self.timing = self.dlc = self.broken = 0
-            return min(rate + self.novelty.frame(s, key), CAP - 1) if self.novelty else CAP
-        last = self.last
-        at = 3 * i
-        gap = span = -1
-        if last[at] >= 0:
-            gap = elapsed(s, us, last[at], last[at + 1])
-            before = last[at + 2]
-            if gap >= 0 and before >= 0:
-                span = min(gap + before, FOREVER)
-        last[at] = s
-        last[at + 1] = us
-        last[at + 2] = gap
-        record = self.record
-        at = i * _COLUMNS
-        self.span = span
-        timing = 0
-        # On a crowded bus frames wait for one another and then come close together.
-        if gap >= 0 and not bus.crowded:
-            short = record[at + 2] - bucket(gap)
-            if span >= 0:
-                short = max(short, record[at + 3] - bucket(span))
-            if short > 0:
-                timing = min(record[at + 4] + (short * record[at + 5] >> 6), record[at + 6])
-        self.timing = timing
-        self.dlc = dlc = 0 if record[at] >> code & 1 else self.dlc_bits
-        self.broken = broken = self.check(i, record[at + 1], data)
-        # an id that only comes when the bus wakes up
-        self.start = start = CAP if 0 < record[at + 11] <= s - bus.wake_s else 0
-        return min(start + rate + timing + dlc + broken, CAP - 1)
+    # Scores the frame record at `at`: its bits, and what `judge` adds to them.
+    def frame(self, records, at):
+        now = self.now
+        now[_AT] = at
+        bits = self.kernel(records, now, self.halves, self.octets)
+        if bits & _NEW:
+            bits += min(now[_RATE] + self.novelty.frame(now[_S], now[_KEY]), CAP - 1) if self.novelty else CAP
+        return bits
 
     def silence(self, i, us):
         # Surprise of an id that has been away for so long; it passed its timeout, so it is an alert in any case.
         at = i * _COLUMNS
-        late = max(bucket(us) - self.record[at + 7], 0)
-        bits = self.record[at + 9] + (late * self.record[at + 8] >> 6)
-        return max(min(bits, self.record[at + 10], CAP), self.threshold)
-
-    def check(self, i, worth, data):
-        # Bytes that break a constant bit or leave their range; `byte` is the first of them.
-        payload = self.payload
-        at = i * 24
-        wrong = 0
-        for k in range(8):
-            b = data[k]
-            low = payload[at + 8]
-            if (b ^ low) & payload[at] or b < low or b > payload[at + 16]:
-                if not wrong:
-                    self.byte = k
-                wrong += 1
-            at += 1
-        if not wrong:
-            return 0
-        seen = self.breaches[i]
-        if seen < _BREACHES:
-            self.breaches[i] = seen + 1
-        worth += _EXTRA_BYTE * (wrong - 1) - (bucket(2 * seen + 1) >> 2)
-        return worth if worth > 0 else 0
+        record = self.halves
+        late = max(bucket(us) - record[at + 7], 0)
+        bits = record[at + 9] + (late * record[at + 8] >> 6)
+        return max(min(bits, record[at + 10], CAP), self.threshold)

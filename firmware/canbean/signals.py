@@ -2,7 +2,7 @@
 import struct
 from array import array
 
-from .fingerprint import elapsed
+from .bus import elapsed
 
 
 # A section read piece by piece: what nobody keeps takes no memory.

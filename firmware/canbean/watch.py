@@ -7,6 +7,22 @@ from .bus import FOREVER, elapsed
 from .fingerprint import CAP, Fingerprint
 
 _INCIDENT = const(10000000)  # microseconds of silence that end an incident
+# As in fingerprint.py.
+_BITS = const(0xFFFF)
+_LATE = const(1 << 17)
+_WOKE = const(1 << 18)
+_OTHER = const(1 << 19)
+_LEAST = const(7)
+_SCORED = const(10)
+_S = const(16)
+_US = const(17)
+_KEY = const(18)
+_CODE = const(19)
+_SLOT = const(20)
+_BROKEN = const(25)
+_ASKED = const(28)
+_SILENT = const(29)
+_KEYS = const(32)
 WINDOWS = ("CLCK", "LSTW", "ORDR", "VAEW", "WNDW")  # sections of detectors of windows
 SECTIONS = ("META", "GOLD", "FPRN", "CHKS", "RULE") + WINDOWS
 
@@ -15,7 +31,6 @@ class Watch:
     def __init__(self, model, lines):
         fingerprint = self.fingerprint = Fingerprint(model)
         self.lines = lines
-        self.data = bytearray(8)  # of a frame, zeros past its end
         n = fingerprint.n
         self.checks = self.rules = None
         if "CHKS" in model.sections:
@@ -35,8 +50,6 @@ class Watch:
 
             self.windows = gates.load(model, fingerprint)
         places = n + 1 + len(self.windows)
-        # how many frames there had been when an id came last, -1 while it is missing
-        self.seen = array("i", bytes(4 * n))
         # when an id last raised an alert; unknown ids share a place, each detector of windows has one
         self.told = array("i", bytes(8 * places))  # in seconds (-1: never) and us
         self.dropped = array("H", bytes(2 * places))
@@ -52,97 +65,84 @@ class Watch:
         for one in self.windows:
             one.reset()
         self.unscored = 0
-        self.scored = 0
         self.alerts = 0
         self.incident = 0
-        self.next = 0
-        for i in range(self.fingerprint.n):
-            self.seen[i] = 0
         for i in range(len(self.dropped)):
             self.told[2 * i] = -1
             self.dropped[i] = 0
 
     def golden(self, model):
-        # Runs the golden frames; a firmware that answers differently must not watch. A frame is stored as the
-        # feed sends it: seconds u32, microseconds and DLC code u24, key u32, eight bytes.
+        # Runs the golden frames; a firmware that answers differently must not watch. They hold eight bytes whatever
+        # their length.
         self.reset()
+        self.fingerprint.now[_LEAST] = 8
         for given, answers in model.golden():
-            s = given[0] | given[1] << 8 | given[2] << 16 | given[3] << 24
-            us = given[4] | given[5] << 8 | (given[6] & 15) << 16
-            key = given[7] | given[8] << 8 | given[9] << 16 | (given[10] & 63) << 24
-            if self.score(s, us, key, given[6] >> 4, given[11:19]) != answers[0]:
+            if self.score(given, 0) & _BITS != answers[0]:
                 raise ValueError("a golden frame is answered differently here: the model is refused")
+        self.fingerprint.now[_LEAST] = 0
         self.reset()
 
-    def score(self, s, us, key, code, data):
-        # The surprise of a frame, by fingerprint and checks.
+    def score(self, records, at):
+        # The surprise of a frame, by fingerprint and checks, and what the fingerprint adds to it.
         fingerprint = self.fingerprint
-        bits = fingerprint.frame(s, us, key, code, data)
-        if self.checks:
-            if fingerprint.bus.woke:
-                self.checks.forget()
+        bits = fingerprint.frame(records, at)
+        checks = self.checks
+        if checks and bits < _OTHER:
+            if bits & _WOKE:
+                checks.forget()
+            now = fingerprint.now
             # Values and the bytes they stand in are broken together: only the more surprising of the two counts.
-            if self.checks.frame(fingerprint.slot, code, data):
-                checks = self.checks
-                more = checks.counter + checks.checksum + max(checks.payload - fingerprint.broken, 0)
-                bits = min(bits + more, CAP - 1)
+            if checks.frame(now[_SLOT], now[_CODE], fingerprint.octets):
+                more = checks.counter + checks.checksum + max(checks.payload - now[_BROKEN], 0)
+                bits += min(more, CAP - 1 - (bits & _BITS))
         return bits
 
     def frame(self, records, at):
         # Takes the frame record at `at`, where it lies: seconds u32, microseconds | DLC code << 20 u24, key | flags
         # << 30 u32 and its data, of which no more is read than the frame is long. Flags: 0 data, 1 FD, 2 remote,
         # 3 error; remote and error frames are counted and not scored.
-        top = records[at + 10]
-        if top > 127:
+        bits = self.score(records, at)
+        if bits >= _OTHER:
             self.unscored += 1
             return
-        s = records[at] | records[at + 1] << 8 | records[at + 2] << 16 | (records[at + 3] & 63) << 24
-        code = records[at + 6]
-        us = records[at + 4] | records[at + 5] << 8 | (code & 15) << 16
-        code >>= 4
-        key = records[at + 7] | records[at + 8] << 8 | records[at + 9] << 16 | (top & 63) << 24
-        data = self.data
-        for k in range(8):
-            data[k] = records[at + 11 + k] if k < code else 0
-        bits = self.score(s, us, key, code, data)
         fingerprint = self.fingerprint
-        slot = fingerprint.slot
-        self.scored = self.scored + 1 & 0x3FFFFFFF
-        if slot < fingerprint.n:
-            self.seen[slot] = self.scored
-        verdict = self.rules.verdict(key, data) if self.rules else 0
-        if verdict == 2:
-            bits = CAP
-        if bits >= fingerprint.threshold and verdict != 1 and not self.held(slot, s, us):
-            words = (self.rules if verdict else self).words(key, code, data)
-            self.write(s, us, slot, key, words, bits, fingerprint.threshold)
+        now = fingerprint.now
+        s = now[_S]
+        us = now[_US]
+        slot = now[_SLOT]
+        octets = fingerprint.octets
+        if self.rules or bits & _BITS >= fingerprint.threshold:
+            self.surprise(bits & _BITS, s, us, slot)
         place = fingerprint.n
         for one in self.windows:
             place += 1
-            if one.judge(fingerprint.bus.woke, s, us, slot, code, data):
+            if one.judge(bits & _WOKE, s, us, slot, now[_CODE], octets):
                 blamed = one.detector.blamed
                 name = fingerprint.keys[blamed] if blamed >= 0 else None
                 allowed = name is not None and self.rules and self.rules.allows_id(name)
                 if not allowed and not self.held(place, s, us):
                     self.write(s, us, place, name, one.detector.words(), one.bits, one.threshold, one.name)
-        i = self.next
-        self.next = i + 1 if i + 1 < fingerprint.n else 0
-        if fingerprint.last[3 * i] >= 0 and self.seen[i] >= 0:
-            self.ask(s, us, i)
+        if bits & _LATE:
+            self.ask(s, us, now[_ASKED], now[_SILENT])
 
-    def ask(self, s, us, i):
-        # Whether an id is missing.
+    def surprise(self, bits, s, us, slot):
+        # A frame over the threshold, or one that the rules may know.
         fingerprint = self.fingerprint
-        last = fingerprint.last
-        silent = waited = elapsed(s, us, last[3 * i], last[3 * i + 1])
-        bus = fingerprint.bus
-        if bus.crowd_s >= 0:
-            # On a crowded bus an id is delayed, not gone: its time counts from the end of the crowd.
-            waited = min(silent, elapsed(s, us, bus.crowd_s, bus.crowd_us))
-        # While frames come less than half as often as usual the whole bus is falling silent.
-        came = self.scored - self.seen[i] & 0x3FFFFFFF
-        if waited > fingerprint.timeout[i] and came >= silent // (2 * fingerprint.pace_us):
-            self.seen[i] = -1
+        key = fingerprint.now[_KEY]
+        verdict = self.rules.verdict(key, fingerprint.octets) if self.rules else 0
+        if verdict == 2:
+            bits = CAP
+        if bits >= fingerprint.threshold and verdict != 1 and not self.held(slot, s, us):
+            words = (self.rules if verdict else self).words(key, fingerprint.now[_CODE], fingerprint.octets)
+            self.write(s, us, slot, key, words, bits, fingerprint.threshold)
+
+    def ask(self, s, us, i, silent):
+        # An id is late. While frames come less than half as often as usual the whole bus is falling silent.
+        fingerprint = self.fingerprint
+        now = fingerprint.now
+        seen = _KEYS + 5 * fingerprint.n + i
+        if (now[_SCORED] - now[seen] & 0x3FFFFFFF) >= silent // (2 * fingerprint.pace_us):
+            now[seen] = -1
             words = "missing", "a frame within %d us" % fingerprint.timeout[i], "none for %d us" % silent
             self.write(
                 s, us, i, fingerprint.keys[i], words, fingerprint.silence(i, silent), fingerprint.threshold

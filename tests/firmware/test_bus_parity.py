@@ -12,20 +12,8 @@ from canbean.can.frames import RTR
 from canbean.detect.fingerprint import RECENT, SCORE_CAP, crowds, epochs, hash8, novelty, recent_us, surprise
 from canbean.detect.replay import last_crowded
 from canbean.detect.windows import Gate
-from parity_cases import watched
-
-
-class Section:
-    """A model that has a fingerprint alone."""
-
-    def __init__(self, of):
-        self.content = of.to_bytes()
-
-    def size(self, tag):
-        return len(self.content)
-
-    def part(self, tag, start, length):
-        return self.content[start : start + length]
+from fingerprint_cases import AT, board_of
+from parity_cases import frame_records
 
 
 def cases(seed):
@@ -33,31 +21,29 @@ def cases(seed):
     of = fingerprint(rng)
     table = frames(rng, of)
     table = table[table.flags < RTR]
-    _, (s, us, key, _, code) = watched(table)
-    rows = zip(
-        s.tolist(), us.tolist(), key.tolist(), code.tolist(), map(bytes, table.data[:, :8]), strict=True
-    )
-    return of, table, list(rows)
+    return of, table
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32))
 def test_crowds_and_shares(seed):
-    of, table, rows = cases(seed)
+    of, table = cases(seed)
     took = recent_us(table.t_us, RECENT)
     # As long as some frames took: then they are no crowd yet.
     of = replace(of, crowd_us=int(np.random.default_rng(seed).choice(np.append(took[took > 0], of.crowd_us))))
-    board = module("fingerprint").Fingerprint(Section(of))
+    board = board_of(of)
+    base, records = frame_records(table)
+    times = table.t_us - 1_000_000 * base
     crowd, ended = crowds(table.t_us, of.crowd_us), last_crowded(table.t_us, of.crowd_us)
     share = surprise(of, table).share
-    for at, row in enumerate(rows):
-        board.frame(*row)
-        assert board.bus.crowded == crowd[at]
-        assert board.bus.share == share[at]
+    for at in range(len(table)):
+        board.frame(records, 19 * at)
+        assert board.now[AT.CROWDED] == crowd[at]
+        assert board.now[AT.SHARE] == share[at]
         if ended[at] >= 0:
-            assert (board.bus.crowd_s, board.bus.crowd_us) == rows[ended[at]][:2]
+            assert 1_000_000 * board.now[AT.CROWD_S] + board.now[AT.CROWD_US] == times[ended[at]]
         else:
-            assert board.bus.crowd_s < 0
+            assert board.now[AT.CROWD_S] < 0
 
 
 @settings(max_examples=40, deadline=None)

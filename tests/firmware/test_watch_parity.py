@@ -19,7 +19,8 @@ from canbean.detect.gateway import Gateway, scored
 from canbean.detect.replay import replay
 from canbean.detect.rules import Rules, verdicts
 from check_cases import random_checks
-from parity_cases import frame_records, watched
+from fingerprint_cases import AT, BITS, PARTS, board_of
+from parity_cases import frame_records
 from rule_cases import rules_for
 
 ON_BOARD = """
@@ -53,14 +54,6 @@ def run(sections, base, records):
         watch.frame(records, at)
     return kept.lines, watch.unscored
 """
-
-
-def rows_of(table):
-    """What the feed hands to the watch, row by row."""
-    base, columns = watched(table)
-    return base, list(
-        zip(*(column.tolist() for column in columns), map(bytes, table.data[:, :8]), strict=True)
-    )
 
 
 def on_cpython(sections, base, records):
@@ -124,22 +117,13 @@ def test_every_score_is_the_same(seed):
     known = fingerprint(rng)
     table = frames(rng, known)
     table = table[table.flags < RTR]
-    content = known.to_bytes()
-
-    class Section:
-        def size(self, tag):
-            return len(content)
-
-        def part(self, tag, start, length):
-            return content[start : start + length]
-
-    board = module("fingerprint").Fingerprint(Section())
+    board = board_of(known)
     said = surprise(known, table)
-    for at, (s, us, key, _, code, data) in enumerate(rows_of(table)[1]):
-        assert board.frame(s, us, key, code, data) == said.bits[at]
-        assert board.slot == said.slot[at]
-        parts = (board.start, board.rate, board.timing, board.dlc, board.broken)
-        assert parts == tuple(said.parts[:, at])
+    _, records = frame_records(table)
+    for at in range(len(table)):
+        assert board.frame(records, 19 * at) & BITS == said.bits[at]
+        assert board.now[AT.SLOT] == said.slot[at]
+        assert [board.now[part] for part in PARTS] == said.parts[:, at].tolist()
 
 
 @pytest.mark.parametrize("first", [0, 20])
