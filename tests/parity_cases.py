@@ -277,7 +277,7 @@ KINDS: dict[str, Kind] = {
     "FEAT": Kind(
         _front, _readings, lambda model, x: model.features.apply(x), {"bytecode": OF_FEATURES}, rows=125
     ),
-    "FPRN": Kind(_bus, _frames, _surprise, {"bytecode": OF_FINGERPRINT}),
+    "FPRN": Kind(_bus, _frames, _surprise, twins("fingerprint.Fingerprint", code=OF_FINGERPRINT)),
     "requantize": Kind(
         lambda _rng: b"", multiplications, requantized, {"bytecode": OF_REQUANTIZE}, rows=1000
     ),
