@@ -12,13 +12,16 @@ from canbean.detect.detectors.sequence import WORTH_MOST, Sequence
 from canbean.detect.fingerprint import epochs, rows_of
 from canbean.detect.level import Level
 from canbean.detect.windows import Clean, Gate, Traffic
+from fingerprint_cases import KNOWN
 from kind_cases import random_mixture
 from parity_cases import watched
 
 BOARD = {name: detectors.module(name).BOARD for name in ("sequence", "mixture")}
 """The module of `firmware/canbean` that holds a detector's twin."""
 
-ON_BOARD = """
+ON_BOARD = (
+    KNOWN
+    + """
 class Section:
     def __init__(self, content):
         self.content = content
@@ -27,30 +30,27 @@ class Section:
     def part(self, tag, start, length):
         return self.content[start : start + length]
 
-class Known:
-    def __init__(self, keys):
-        self.keys = keys
-        self.n = len(keys)
-
-def play(detector, sleep_us, rows, out):
+def play(detector, known, sleep_us, rows, out):
     last = None
     for at, (s, us, slot, code, data) in enumerate(rows):
         if last and elapsed(s, us, last[0], last[1]) >= sleep_us:
             detector.forget()
         last = s, us
-        bits = detector.frame(s, us, slot, code, data)
+        bits = step(detector, known, s, us, slot, code, data)
         if bits >= 0:
             out.append([at, bits, detector.blamed, list(detector.words()) if bits else None])
 
 def run(section, keys, sleep_us, rows):
-    detector = Detector(Section(section), Known(keys))
+    known = Known(keys)
+    detector = Detector(Section(section), known)
     # A replay before this one leaves nothing behind.
-    play(detector, sleep_us, rows[::3], [])
+    play(detector, known, sleep_us, rows[::3], [])
     detector.reset()
     out = []
-    play(detector, sleep_us, rows, out)
+    play(detector, known, sleep_us, rows, out)
     return [detector.threshold, detector.need, detector.of], out
 """
+)
 
 
 def random_level(rng) -> Level:

@@ -6,8 +6,11 @@ from canbean.can import simulate
 from canbean.detect.detectors.clock import CLOCKS_MOST, TOLERANCE_MOST_US, WORTH_MOST, Clock
 from canbean.detect.drift import Table
 from detector_cases import random_gate, random_level, traffic_of
+from fingerprint_cases import KNOWN
 
-ON_BOARD = """
+ON_BOARD = (
+    KNOWN
+    + """
 class Section:
     def __init__(self, content):
         self.content = content
@@ -16,17 +19,15 @@ class Section:
     def part(self, tag, start, length):
         return self.content[start : start + length]
 
-class Known:
-    # What the detector asks of the fingerprint: the gap of the frame that has just been scored.
+class Bus(Known):
+    # With the gap of the frame that has just been scored.
     def __init__(self, keys, sleep_us):
-        self.keys = keys
-        self.n = len(keys)
+        Known.__init__(self, keys)
         self.sleep_us = sleep_us
         self.reset()
     def reset(self):
         self.bus = None
         self.seen = [None] * self.n
-        self.last = array("i", bytes(12 * self.n))  # of each id: seconds, us, the gap before
     def frame(self, s, us, slot):
         woke = self.bus is None or elapsed(s, us, self.bus[0], self.bus[1]) >= self.sleep_us
         if woke:
@@ -37,19 +38,19 @@ class Known:
             if self.seen[slot]:
                 gap = elapsed(s, us, self.seen[slot][0], self.seen[slot][1])
             self.seen[slot] = s, us
-            self.last[3 * slot + 2] = gap
+            self.now[32 + 2 * self.n + 3 * slot + 2] = gap
         return woke
 
 def play(detector, known, rows, out):
     for at, (s, us, slot, code) in enumerate(rows):
         if known.frame(s, us, slot):
             detector.forget()
-        bits = detector.frame(s, us, slot, code, None)
+        bits = step(detector, known, s, us, slot, code, None)
         if bits >= 0:
             out.append([at, bits, detector.blamed, list(detector.words()) if bits else None])
 
 def run(section, keys, sleep_us, rows):
-    known = Known(keys, sleep_us)
+    known = Bus(keys, sleep_us)
     detector = Detector(Section(section), known)
     # A replay before this one leaves nothing behind.
     play(detector, known, rows[::3], [])
@@ -59,6 +60,7 @@ def run(section, keys, sleep_us, rows):
     play(detector, known, rows, out)
     return [detector.threshold, detector.need, detector.of], out
 """
+)
 
 
 def random_clock(rng, n, periods=None):

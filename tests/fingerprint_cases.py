@@ -35,3 +35,40 @@ class Section:
 def board_of(known, **how):
     """The board's twin of a fingerprint."""
     return firmware.module("fingerprint").Fingerprint(Section(known.to_bytes()), **how)
+
+
+def score(board, records, at):
+    """The bits of a frame record with what `judge` adds to them, as the watch asks for them."""
+    board.now[AT.AT] = at
+    bits = board.kernel(records, board.now, board.halves, board.octets)
+    return bits + board.unknown() if bits & AT.NEW else bits
+
+
+KNOWN = f"""
+from array import array
+
+class Known:
+    # What detectors of windows ask of the fingerprint.
+    def __init__(self, keys):
+        self.keys = keys
+        self.n = len(keys)
+        self.now = array("i", bytes(4 * ({AT.KEYS} + 6 * self.n)))
+        self.now[{AT.N}] = self.n
+        self.octets = bytearray(8)
+    def find(self, key):
+        return self.keys.index(key) if key in self.keys else self.n
+
+def step(detector, known, s, us, slot, code, data):
+    now = known.now
+    now[{AT.S}] = s
+    now[{AT.US}] = us
+    now[{AT.SLOT}] = slot
+    now[{AT.CODE}] = code
+    if data:
+        for k in range(8):
+            known.octets[k] = data[k]
+    if detector.kernel(now, known.octets, detector.state, detector.tables):
+        return detector.judge(None)
+    return -1
+"""
+"""Code that runs a detector of windows frame by frame, on CPython and on MicroPython."""

@@ -239,12 +239,13 @@ CASES = {
         "        return content[start : start + length]\n"
         "from canbean.fingerprint import Fingerprint\n"
         "board = Fingerprint(Model())\n"
+        "now, halves, octets = board.now, board.halves, board.octets\n"
         "records = bytearray(19 * 200)\n"
         "for i in range(200):\n"
         "    key, us = 0x100 + 16 * (i % 50), 200 * i\n"
         "    head = [1, 0, 0, 0, us & 255, us >> 8, 128, key & 255, key >> 8, 0, 0]\n"
         "    records[19 * i : 19 * i + 19] = bytes(head + [7] + [85] * 6 + [9])\n",
-        "board.frame(records, 19 * (i % 200))",
+        "now[0] = 19 * (i % 200); board.kernel(records, now, halves, octets)",
         200,
     ),
 }  # fmt: skip

@@ -84,7 +84,9 @@ def make(section):
     known = Fingerprint(Section(section))
     now = known.now
     def run(x):
-        bits = known.frame(bytes(x), 0)
+        bits = known.kernel(bytes(x), now, known.halves, known.octets)
+        if bits >> 16 & 1:
+            bits += known.unknown()
         return [bits & 0xFFFF] + [now[k] for k in PLACES]
     return run
 """.replace("PLACES", repr((AT.SLOT, *PARTS)))

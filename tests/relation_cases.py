@@ -11,6 +11,7 @@ from canbean.detect.windows import Gate, Traffic
 from canbean.tiny.dense import Dense
 from canbean.tiny.features import Channel, Features
 from canbean.tiny.lstm import Lstm
+from fingerprint_cases import KNOWN
 from kind_cases import random_dense, random_layer, random_vae
 
 INT16 = 32767
@@ -108,7 +109,9 @@ def expected(detector, traffic):
     return [[*row, *said.words(window)] for window, row in enumerate(rows)]
 
 
-ON_BOARD = """
+ON_BOARD = (
+    KNOWN
+    + """
 class Section:
     def __init__(self, content):
         self.content = content
@@ -119,26 +122,21 @@ class Section:
             raise ValueError("section %s is too short" % tag)
         return self.content[start : start + length]
 
-class Known:
-    def __init__(self, keys):
-        self.keys = keys
-        self.n = len(keys)
-    def find(self, key):
-        return self.keys.index(key) if key in self.keys else self.n
-
 def run(Detector, section, keys, rows):
-    detector = Detector(Section(section), Known(keys))
+    known = Known(keys)
+    detector = Detector(Section(section), known)
     # What came before a reset leaves nothing behind.
     for woke, s, us, slot, code, data in rows[:200]:
-        detector.frame(s, us, slot, code, data)
+        step(detector, known, s, us, slot, code, data)
     detector.reset()
     said = []
     for at in range(len(rows)):
         woke, s, us, slot, code, data = rows[at]
         if woke:
             detector.forget()
-        bits = detector.frame(s, us, slot, code, data)
+        bits = step(detector, known, s, us, slot, code, data)
         if bits >= 0:
             said.append([at, bits, detector.blamed] + list(detector.words()))
     return said
 """
+)

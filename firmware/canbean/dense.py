@@ -56,10 +56,11 @@ class Dense:
         self.back = array("i", bytes(4 * widest))
 
     # The buffer with the outputs; it is valid until the next call.
-    def run(self, x):
+    # `breathe` is called between its pieces: layers of native code, outputs in bytecode.
+    def run(self, x, breathe=None):
         kernel, section = self.kernel, self.section
         if kernel is None:
-            return self.plain(x)
+            return self.plain(x, breathe)
         given = self.given
         if x is not given:
             for i in range(self.features):
@@ -71,9 +72,11 @@ class Dense:
             at = kernel(x, section, at, y)
             x = y
             y, other = other, y
+            if breathe:
+                breathe()
         return x
 
-    def plain(self, x):
+    def plain(self, x, breathe):
         section = self.section
         y, other = self.front, self.back
         for layer in self.layers:
@@ -88,6 +91,8 @@ class Dense:
                     acc += x[i] * section[w]
                     w += 1
                 y[j] = requantize(acc, m1[j], m0[j], section[shifts + j], zero_out, low, high)
+                if breathe:
+                    breathe()
             x = y
             y, other = other, y
         return x

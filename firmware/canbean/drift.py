@@ -3,7 +3,14 @@
 import struct
 from array import array
 
+from . import const
 from .alert import id_text
+
+try:
+    from .drift_viper import follow as native
+except Exception:
+    # as in dense.py: no native code here
+    native = None
 
 HEADER = 16
 RECORD = 14
@@ -15,35 +22,69 @@ SUM = 32767
 AGE = 255
 CONSENSUS = 3200  # 200 ppm
 STEPS = 4096
+# As in fingerprint.py.
+_N = const(1)
+_SLOT = const(20)
+_KEYS = const(32)
+# `state`: how many clocks, the one to be judged, whether it is off; then of each its period, its tolerance, its offset
+# since the mean of the batch before in 1/256 us, the total of the offsets of this batch in us, and how many they are,
+# with `STARTED`
+_CLOCKS = const(0)
+_EVENT = const(1)
+_OFF = const(2)
+_PERIOD = const(3)
+
+
+# Takes in a frame: whether a batch of its id's clock is whole, or came to nothing.
+def follow(now, octets, state, tables):  # noqa: ARG001 - every detector is called so
+    n = now[_N]
+    slot = now[_SLOT]
+    if slot >= n:
+        return False
+    k = state[_CLOCKS]
+    j = tables[2 * k + slot]
+    if j == NONE:
+        return False
+    gap = now[_KEYS + 2 * n + 3 * slot + 2]
+    at = _PERIOD + j
+    error = gap - state[at]
+    tolerance = state[at + k]
+    state[_EVENT] = j
+    state[_OFF] = off = gap < 0 or error > tolerance or error < -tolerance
+    if off:
+        return True
+    at += 2 * k
+    state[at] = offset = state[at] + (error << 8) - tables[j]
+    at += k
+    state[at] += offset >> 8
+    at += k
+    state[at] += 1
+    return state[at] & 127 >= tables[k + j]
 
 
 class Detector:
-    def __init__(self, model, fingerprint):
+    def __init__(self, model, fingerprint, kernel=native or follow):
         head = struct.unpack("<HBBHHHHHH", model.part("CLCK", 0, HEADER))
         self.threshold, self.need, self.of, n, k = head[:5]
         self.edge, self.base, self.slope = head[5:8]
         if n != fingerprint.n or not 0 < k <= CLOCKS or model.size("CLCK") != HEADER + (RECORD * k + 3 & ~3):
             raise ValueError("section CLCK does not hold what it says")
         self.fingerprint = fingerprint
-        self.n = n
+        self.kernel = kernel
         self.k = k
-        self.period = array("I", model.part("CLCK", HEADER, 4 * k))
-        self.words16 = array(
-            "H", model.part("CLCK", HEADER + 4 * k, 8 * k)
-        )  # rows, tolerances, slacks, worths
-        small = model.part("CLCK", HEADER + 12 * k, 2 * k)
-        self.small = small  # fractions, frames a batch
-        self.clock = bytearray(n)
-        for i in range(n):
-            self.clock[i] = NONE
+        state = bytes(4 * _PERIOD) + model.part("CLCK", HEADER, 4 * k) + bytes(16 * k)
+        state = self.state = array("i", state)
+        state[_CLOCKS] = k
+        # rows, tolerances, slacks, worths
+        self.words16 = array("H", model.part("CLCK", HEADER + 4 * k, 8 * k))
+        # fractions, frames a batch, and of each id its clock
+        tables = self.tables = bytearray(model.part("CLCK", HEADER + 12 * k, 2 * k) + b"\xff" * n)
         for j in range(k):
-            ms = small[k + j] * self.period[j] // 1000
-            if self.words16[j] >= n or not 0 < small[k + j] <= 64 or not 0 < ms <= 300000:
+            ms = tables[k + j] * state[_PERIOD + j] // 1000
+            if self.words16[j] >= n or not 0 < tables[k + j] <= 64 or not 0 < ms <= 300000:
                 raise ValueError("section CLCK has a clock that is none")
-            self.clock[self.words16[j]] = j
-        self.offset = array("i", bytes(4 * k))  # 1/256 us, since the mean of the batch before
-        self.total = array("i", bytes(4 * k))  # of the offsets of this batch, microseconds
-        self.count = bytearray(k)  # frames of this batch, and `STARTED`
+            tables[2 * k + self.words16[j]] = j
+            state[_PERIOD + k + j] = self.words16[k + j]
         self.sums = array("h", bytes(2 * k))
         self.most = array("h", bytes(2 * k))  # the largest difference in a sum
         self.age = bytearray(k)  # batches since a sum was 0
@@ -61,38 +102,27 @@ class Detector:
         pass
 
     def restart(self, j):
-        self.offset[j] = self.total[j] = self.count[j] = self.sums[j] = self.most[j] = self.age[j] = 0
+        for i in range(2, 5):
+            self.state[_PERIOD + i * self.k + j] = 0
+        self.sums[j] = self.most[j] = self.age[j] = 0
 
-    def frame(self, s, us, slot, code, data):  # noqa: ARG002 - every detector is called so
-        if slot >= self.n:
-            return -1
-        j = self.clock[slot]
-        if j == NONE:
-            return -1
-        gap = self.fingerprint.last[3 * slot + 2]
+    def judge(self, _):
+        state = self.state
+        j = state[_EVENT]
         k = self.k
-        error = gap - self.period[j]
-        tolerance = self.words16[k + j]
-        if gap < 0 or error > tolerance or error < -tolerance:
+        if state[_OFF]:
             self.restart(j)
             return -1
-        offset = self.offset[j] + (error << 8) - self.small[j]
-        total = self.total[j] + (offset >> 8)
-        count = self.count[j] + 1
-        frames = self.small[k + j]
-        if count & 127 < frames:
-            self.offset[j] = offset
-            self.total[j] = total
-            self.count[j] = count
-            return -1
-        mean = total // frames
-        self.offset[j] = offset - (mean << 8)
-        self.total[j] = 0
-        self.count[j] = STARTED
-        if count < STARTED:
+        frames = self.tables[k + j]
+        mean = state[_PERIOD + 3 * k + j] // frames
+        started = state[_PERIOD + 4 * k + j] >= STARTED
+        state[_PERIOD + 2 * k + j] -= mean << 8
+        state[_PERIOD + 3 * k + j] = 0
+        state[_PERIOD + 4 * k + j] = STARTED
+        if not started:
             return -1
         self.add(j, mean)
-        self.blamed = slot
+        self.blamed = self.words16[j]
         sum = self.sums[j]
         counted = max((sum if sum > 0 else -sum) - self.most[j], 0)
         raw = min(counted * self.words16[3 * k + j] >> 8, 16383)
@@ -101,7 +131,7 @@ class Detector:
         return min(self.base + ((raw - self.edge) * self.slope >> 6), 1024)
 
     def batch_ms(self, j):
-        return self.small[self.k + j] * self.period[j] // 1000
+        return self.tables[self.k + j] * self.state[_PERIOD + j] // 1000
 
     # Adds a batch's drift to its sum, and follows what is common to all clocks.
     def add(self, j, drift):
@@ -129,7 +159,7 @@ class Detector:
 
     # Kind, what was expected and what was seen, of the batch that was judged last.
     def words(self):
-        j = self.clock[self.blamed]
+        j = self.tables[2 * self.k + self.blamed]
         ms = self.batch_ms(j)
         within = self.words16[2 * self.k + j] * 1000 // ms
         took = self.age[j] * ms

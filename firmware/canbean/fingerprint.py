@@ -117,14 +117,10 @@ class Fingerprint:
     def find(self, key):
         return find(self.now, key)
 
-    # Scores the frame record at `at`: its bits, and what `judge` adds to them.
-    def frame(self, records, at):
+    # The bits of the frame just scored, whose id is not known.
+    def unknown(self):
         now = self.now
-        now[_AT] = at
-        bits = self.kernel(records, now, self.halves, self.octets)
-        if bits & _NEW:
-            bits += min(now[_RATE] + self.novelty.frame(now[_S], now[_KEY]), CAP - 1) if self.novelty else CAP
-        return bits
+        return min(now[_RATE] + self.novelty.frame(now[_S], now[_KEY]), CAP - 1) if self.novelty else CAP
 
     def silence(self, i, us):
         # Surprise of an id that has been away for so long; it passed its timeout, so it is an alert in any case.

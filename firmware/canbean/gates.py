@@ -11,10 +11,16 @@ DETECTORS = {
 }
 
 
+# A detector has `kernel(now, octets, state, tables)`, which takes in the frame that the fingerprint has just scored and
+# says whether there is something to judge, and `judge(breathe)`: the bits, or -1 where there was nothing after all.
+# `breathe`, where there is one, is called between pieces of a judgement that takes long.
 class Gated:
     def __init__(self, name, detector):
         self.name = name
         self.detector = detector
+        self.kernel = detector.kernel
+        self.state = detector.state
+        self.tables = detector.tables
         self.threshold = detector.threshold
         self.need = detector.need
         self.last = (1 << detector.of) - 1
@@ -25,12 +31,14 @@ class Gated:
         self.bits = -1
         self.detector.reset()
 
-    # Takes a frame: whether an alert is to be raised with it. `woke`: the bus had slept.
-    def judge(self, woke, s, us, slot, code, data):
-        if woke:
-            self.passed = 0
-            self.detector.forget()
-        bits = self.bits = self.detector.frame(s, us, slot, code, data)
+    # The bus has slept.
+    def forget(self):
+        self.passed = 0
+        self.detector.forget()
+
+    # Whether an alert is to be raised.
+    def judge(self, breathe):
+        bits = self.bits = self.detector.judge(breathe)
         if bits < 0:
             return False
         self.passed = (self.passed << 1) & self.last

@@ -35,7 +35,7 @@ class Lstm:
             self.memory[j] = 0
 
     # One step. The buffer with the outputs; it is valid until the next call.
-    def run(self, x):
+    def run(self, x, breathe=None):
         joined, hidden, memory = self.joined, self.hidden, self.memory
         features = self.features
         cells = self.cells
@@ -44,7 +44,7 @@ class Lstm:
             joined[i] = x[i]
         for j in range(cells):
             joined[features + j] = hidden[j]
-        gates = self.gates.run(joined)
+        gates = self.gates.run(joined, breathe)
         for j in range(cells):
             c = sigmoid_q15(gates[cells + j]) * memory[j] >> 4
             c += sigmoid_q15(gates[j]) * tanh_q15(gates[2 * cells + j]) >> 8
@@ -57,7 +57,9 @@ class Lstm:
             # half up in two steps, because the product comes close to 2**30
             h = sigmoid_q15(gates[3 * cells + j]) * tanh_q15(c << 1) >> 14
             hidden[j] = h + (1 << 15 - bits) >> 16 - bits
-        return self.head.run(hidden)
+            if breathe:
+                breathe()
+        return self.head.run(hidden, breathe)
 
     def predict(self, x):
         return self.run(x)[0]

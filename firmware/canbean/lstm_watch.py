@@ -16,6 +16,9 @@ class Detector:
         pieces = Pieces(model, TAG)
         self.threshold, self.need, self.of = struct.unpack("<HBB", pieces.take(4))
         signals = self.signals = Signals(pieces, fingerprint)
+        self.kernel = signals.kernel
+        self.state = signals.state
+        self.tables = signals.tables
         n = signals.count
         self.features = Features(pieces.take(4 + 12 * n))
         multipliers = array("H", pieces.take(2 * n + 3 & ~3))
@@ -42,20 +45,18 @@ class Detector:
         self.suspected = 0
         self.blamed = -1
 
-    # The bits judged with this frame, or -1; `blamed` is the slot of the id that they are mostly about.
-    def frame(self, s, us, slot, code, data):
+    # The bits of the sample that is due, or -1; `blamed` is the slot of the id that they are mostly about.
+    def judge(self, breathe):
         signals = self.signals
-        due = signals.frame(s, us, slot, code, data)
-        if due <= 0:
-            if due:
-                self.begin()
+        if not signals.counts():
+            self.begin()
             return -1
         x = self.x
         self.features.apply(signals.values, x, 4)
         if not self.residuals.known(x):
             self.begin()
             return -1
-        bits = self.residuals.bits(x, self.lstm.run(x))
+        bits = self.residuals.bits(x, self.lstm.run(x, breathe), breathe)
         self.suspected = self.residuals.suspect(ALL, -1)
         self.blamed = signals.slots[self.suspected]
         return bits

@@ -31,7 +31,7 @@ class Mixture:
         self.answer[0] = self.predict(x)
         return self.answer
 
-    def predict(self, x):
+    def predict(self, x, breathe=None):
         bits = self.bits
         features = self.features
         least = 1 << 28
@@ -43,6 +43,8 @@ class Mixture:
             if b < least:
                 least = b
             at += features
+            if breathe:
+                breathe()
         # log-sum-exp in base 2, the likeliest component first taken off
         total = 0
         for k in range(self.count):

@@ -6,30 +6,97 @@ from array import array
 from . import const
 from .alert import id_text
 
+try:
+    from .order_viper import follow as native
+except Exception:
+    # as in dense.py: no native code here
+    native = None
+
 _HEADER = const(16)
 _WORTH = const(32)
 _RECORD = const(24)  # three partners of eight bytes
 _NEVER = const(255)  # an id that was not seen since the bus woke up
 _ONCE = const(63)  # one that was seen once
+# As in fingerprint.py.
+_N = const(1)
+_SLOT = const(20)
+# `state`
+_FRAMES = const(0)
+_WINDOW = const(1)
+_RAW = const(2)
+_MOST = const(3)
+_BLAMED = const(4)
+_RUN = const(5)
+_TOLD = const(6)
+_WORTHS = const(7)
+
+
+# Takes in a frame: whether the window is full.
+def follow(now, octets, state, tables):  # noqa: ARG001 - every detector is called so
+    if now[_SLOT] < now[_N]:
+        count(now[_SLOT], now[_N], state, tables)
+    state[_FRAMES] += 1
+    return state[_FRAMES] >= state[_WINDOW]
+
+
+# What the runs of an id's partners cost: the least of the three.
+def count(slot, n, state, tables):
+    at = slot * _RECORD
+    counts = _RECORD * n
+    tables[counts + slot] = tables[counts + slot] + 1 & 255
+    if tables[at] | tables[at + 1] << 8 == slot:
+        return
+    then = counts + n + 3 * slot
+    before = tables[counts + 4 * n + slot]
+    now = 0
+    least = 16
+    for j in range(3):
+        last = tables[counts + (tables[at] | tables[at + 1] << 8)]
+        run = last - tables[then + j] & 255
+        tables[then + j] = last
+        kind = min(max(run - tables[at + 2], 0), 2)
+        now |= kind << 2 * j
+        if before < _ONCE:
+            k = 3 * (before >> 2 * j & 3) + kind
+            cost = tables[at + 3 + (k >> 1)] >> ((k & 1) << 2) & 15
+            if cost < least:
+                least = cost
+                told = j
+                told_run = run
+        at += 8
+    tables[counts + 4 * n + slot] = _ONCE if before == _NEVER else now
+    if before < _ONCE:
+        worth = state[_WORTHS + least]
+        state[_RAW] += worth
+        if worth > state[_MOST]:
+            state[_MOST] = worth
+            state[_BLAMED] = slot
+            state[_RUN] = told_run
+            state[_TOLD] = told << 2 | before >> 2 * told & 3
 
 
 class Detector:
-    def __init__(self, model, fingerprint):
+    def __init__(self, model, fingerprint, kernel=native or follow):
         head = struct.unpack("<HBBHBBHHHH", model.part("ORDR", 0, _HEADER))
-        self.threshold, self.need, self.of, n, partners, self.window = head[:6]
+        self.threshold, self.need, self.of, n, partners, window = head[:6]
         self.edge, self.base, self.slope = head[6:9]
         if n != fingerprint.n or partners != 3 or model.size("ORDR") != _HEADER + _WORTH + _RECORD * n:
             raise ValueError("section ORDR does not hold what it says")
         self.n = n
         self.keys = fingerprint.keys
-        self.worth = array("H", model.part("ORDR", _HEADER, _WORTH))
-        self.record = model.part("ORDR", _HEADER + _WORTH, _RECORD * n)
+        self.kernel = kernel
+        self.state = array("i", bytes(4 * _WORTHS + 2 * _WORTH))
+        self.state[_WINDOW] = window
+        worth = model.part("ORDR", _HEADER, _WORTH)
+        for i in range(_WORTH // 2):
+            self.state[_WORTHS + i] = worth[2 * i] | worth[2 * i + 1] << 8
+        # partners; of each id its frames modulo 256, its partners' frames when it was seen last, and classes of its
+        # last runs, two bits each
+        tables = self.tables = bytearray((_RECORD + 5) * n)
+        tables[: _RECORD * n] = model.part("ORDR", _HEADER + _WORTH, _RECORD * n)
         for at in range(0, _RECORD * n, 8):
-            if self.record[at] | self.record[at + 1] << 8 >= n:
+            if tables[at] | tables[at + 1] << 8 >= n:
                 raise ValueError("section ORDR has a partner that is no id")
-        self.counts = bytearray(n)  # frames of each id, modulo 256
-        self.then = bytearray(3 * n)  # its partners' counts when it was seen last
-        self.before = bytearray(n)  # classes of its last runs, two bits each
         self.reset()
 
     def reset(self):
@@ -38,70 +105,29 @@ class Detector:
 
     def forget(self):
         for i in range(self.n):
-            self.before[i] = _NEVER
+            self.tables[(_RECORD + 4) * self.n + i] = _NEVER
         self.begin()
 
     def begin(self):
-        self.frames = 0
-        self.raw = 0
-        self.most = 0
+        self.state[_FRAMES] = self.state[_RAW] = self.state[_MOST] = 0
 
-    def frame(self, s, us, slot, code, data):  # noqa: ARG002 - every detector is called so
-        if slot < self.n:
-            self.follow(slot)
-        self.frames += 1
-        if self.frames < self.window:
-            return -1
-        raw = self.raw
+    def judge(self, _):
+        state = self.state
+        raw = state[_RAW]
         self.blamed = -1
-        if self.most:
-            self.blamed = self.slot
-            self.run = self.most_run
-            self.told = self.most_told
+        if state[_MOST]:
+            self.blamed = state[_BLAMED]
+            self.run = state[_RUN]
+            self.told = state[_TOLD]
         self.begin()
         if raw <= self.edge:
             return 0
         return min(self.base + ((raw - self.edge) * self.slope >> 6), 1024)
 
-    # What the runs of an id's partners cost: the least of the three.
-    def follow(self, slot):
-        counts = self.counts
-        counts[slot] = counts[slot] + 1 & 255
-        record = self.record
-        at = slot * _RECORD
-        if record[at] | record[at + 1] << 8 == slot:
-            return
-        before = self.before[slot]
-        now = 0
-        least = 16
-        for j in range(3):
-            count = counts[record[at] | record[at + 1] << 8]
-            run = count - self.then[3 * slot + j] & 255
-            self.then[3 * slot + j] = count
-            kind = min(max(run - record[at + 2], 0), 2)
-            now |= kind << 2 * j
-            if before < _ONCE:
-                k = 3 * (before >> 2 * j & 3) + kind
-                cost = record[at + 3 + (k >> 1)] >> ((k & 1) << 2) & 15
-                if cost < least:
-                    least = cost
-                    told = j
-                    told_run = run
-            at += 8
-        self.before[slot] = _ONCE if before == _NEVER else now
-        if before < _ONCE:
-            worth = self.worth[least]
-            self.raw += worth
-            if worth > self.most:
-                self.most = worth
-                self.slot = slot
-                self.most_run = told_run
-                self.most_told = told << 2 | before >> 2 * told & 3
-
     # Kind, what was expected and what was seen, of the window that was judged last.
     def words(self):
         at = self.blamed * _RECORD + 8 * (self.told >> 2)
-        record = self.record
+        record = self.tables
         usual = 0
         least = 16
         for kind in range(3):

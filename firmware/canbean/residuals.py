@@ -48,7 +48,7 @@ class Residuals:
         return (d * self.multipliers[j] >> self.shifts[j] - 1) + 1 >> 1
 
     # The bits of a sample that is off by `x - expected`.
-    def bits(self, x, expected):
+    def bits(self, x, expected, breathe=None):
         most = 0
         mean = self.mean
         signals = self.signals
@@ -72,6 +72,8 @@ class Residuals:
                 if beyond > 0:
                     most = max(most, self.base[j] + (self.slope[j] * beyond >> 6))
             self.largest[i] = largest
+            if breathe:
+                breathe()
         return most if most < CAP else CAP
 
     # The largest error of the ids other than `i`.
@@ -101,7 +103,6 @@ class Residuals:
             if self.edge[j] != UNJUDGED and abs(self.error[j]) > size:
                 worst = j
                 size = abs(self.error[j])
-        row = self.signals.rows[worst]
         way = "high" if self.error[worst] > 0 else "low"
         seen = "too %s by %d usual errors" % (way, abs(self.error[worst]) // USUAL)
-        return "relation", "bit %d in step with other ids" % (8 * row[0] + row[1]), seen
+        return "relation", "bit %d in step with other ids" % self.signals.bit(worst), seen

@@ -18,6 +18,9 @@ class Detector:
         pieces = Pieces(model, TAG)
         self.threshold, self.need, self.of = struct.unpack("<HBB", pieces.take(4))
         signals = self.signals = Signals(pieces, fingerprint)
+        self.kernel = signals.kernel
+        self.state = signals.state
+        self.tables = signals.tables
         n = signals.count
         self.features = Features(pieces.take(4 + 24 * n))
         vae = self.vae = Vae(pieces.take(struct.unpack("<I", pieces.take(4))[0]))
@@ -64,32 +67,33 @@ class Detector:
             at += 1
         self.turn = (self.turn + 1) % BACK
 
-    # The bits judged with this frame, or -1; `blamed` is the slot of the id that they are mostly about.
-    def frame(self, s, us, slot, code, data):
+    # The bits of the sample that is due, or -1; `blamed` is the slot of the id that they are mostly about.
+    def judge(self, breathe):
         signals = self.signals
-        due = signals.frame(s, us, slot, code, data)
-        if due <= 0:
-            if due:
-                self.begin()
-            return -1
         x = self.x
+        if not signals.counts():
+            self.begin()
+            return -1
         self.take()
         self.features.apply(self.readings, x, 4)
         if not self.residuals.known(x):
             self.begin()
             return -1
-        back = self.vae.decoder.run(self.vae.encoder.run(x))
+        back = self.network(x, breathe)
         for j in range(2 * signals.count):
             self.back[j] = back[j]
-        bits = self.residuals.bits(x, self.back)
+        bits = self.residuals.bits(x, self.back, breathe)
         self.suspected = self.residuals.suspect(NEVER, -1)
         if bits >= self.threshold:
-            self.suspected = self.liar()
+            self.suspected = self.liar(breathe)
         self.blamed = signals.slots[self.suspected]
         return bits
 
+    def network(self, x, breathe):
+        return self.vae.decoder.run(self.vae.encoder.run(x, breathe), breathe)
+
     # The place of the id that, given what the others say of it, leaves the smallest error.
-    def liar(self):
+    def liar(self, breathe):
         residuals = self.residuals
         begin = self.signals.begin
         tried = self.tried
@@ -103,7 +107,7 @@ class Detector:
                 given = self.back if begin[i] <= j < begin[i + 1] else self.x
                 tried[j] = given[j]
                 tried[n + j] = given[n + j]
-            rest = residuals.rest(tried, self.vae.decoder.run(self.vae.encoder.run(tried)), i)
+            rest = residuals.rest(tried, self.network(tried, breathe), i)
             if rest < least:
                 least = rest
                 found = i

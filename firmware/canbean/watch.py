@@ -9,9 +9,11 @@ from .fingerprint import CAP, Fingerprint
 _INCIDENT = const(10000000)  # microseconds of silence that end an incident
 # As in fingerprint.py.
 _BITS = const(0xFFFF)
+_NEW = const(1 << 16)
 _LATE = const(1 << 17)
 _WOKE = const(1 << 18)
 _OTHER = const(1 << 19)
+_AT = const(0)
 _LEAST = const(7)
 _SCORED = const(10)
 _S = const(16)
@@ -33,6 +35,8 @@ class Watch:
         self.lines = lines
         n = fingerprint.n
         self.checks = self.rules = None
+        # called between the pieces of a judgement that takes long
+        self.breathe = None
         if "CHKS" in model.sections:
             from .checks import Checks
 
@@ -85,16 +89,25 @@ class Watch:
     def score(self, records, at):
         # The surprise of a frame, by fingerprint and checks, and what the fingerprint adds to it.
         fingerprint = self.fingerprint
-        bits = fingerprint.frame(records, at)
+        now = fingerprint.now
+        now[_AT] = at
+        bits = fingerprint.kernel(records, now, fingerprint.halves, fingerprint.octets)
         checks = self.checks
-        if checks and bits < _OTHER:
+        if bits > _BITS:
+            if bits & _OTHER:
+                self.unscored += 1
+                return bits
+            if bits & _NEW:
+                bits += fingerprint.unknown()
             if bits & _WOKE:
-                checks.forget()
-            now = fingerprint.now
-            # Values and the bytes they stand in are broken together: only the more surprising of the two counts.
-            if checks.frame(now[_SLOT], now[_CODE], fingerprint.octets):
-                more = checks.counter + checks.checksum + max(checks.payload - now[_BROKEN], 0)
-                bits += min(more, CAP - 1 - (bits & _BITS))
+                if checks:
+                    checks.forget()
+                for one in self.windows:
+                    one.forget()
+        # Values and the bytes they stand in are broken together: only the more surprising of the two counts.
+        if checks and checks.frame(now[_SLOT], now[_CODE], fingerprint.octets):
+            more = checks.counter + checks.checksum + max(checks.payload - now[_BROKEN], 0)
+            bits += min(more, CAP - 1 - (bits & _BITS))
         return bits
 
     def frame(self, records, at):
@@ -102,51 +115,58 @@ class Watch:
         # << 30 u32 and its data, of which no more is read than the frame is long. Flags: 0 data, 1 FD, 2 remote,
         # 3 error; remote and error frames are counted and not scored.
         bits = self.score(records, at)
-        if bits >= _OTHER:
-            self.unscored += 1
-            return
+        if bits >= self.fingerprint.threshold or self.rules:
+            if bits & _OTHER:
+                return
+            self.surprise(bits & _BITS)
+        if self.windows:
+            now = self.fingerprint.now
+            octets = self.fingerprint.octets
+            for one in self.windows:
+                if one.kernel(now, octets, one.state, one.tables) and one.judge(self.breathe):
+                    self.blame(one)
+        if bits & _LATE:
+            self.ask()
+
+    def blame(self, one):
+        # What a detector of windows has found.
+        fingerprint = self.fingerprint
+        detector = one.detector
+        s = fingerprint.now[_S]
+        us = fingerprint.now[_US]
+        place = fingerprint.n + 1 + self.windows.index(one)
+        name = fingerprint.keys[detector.blamed] if detector.blamed >= 0 else None
+        allowed = name is not None and self.rules and self.rules.allows_id(name)
+        if not allowed and not self.held(place, s, us):
+            self.write(s, us, place, name, detector.words(), one.bits, one.threshold, one.name)
+
+    def surprise(self, bits):
+        # A frame over the threshold, or one that the rules may know.
         fingerprint = self.fingerprint
         now = fingerprint.now
         s = now[_S]
         us = now[_US]
         slot = now[_SLOT]
-        octets = fingerprint.octets
-        if self.rules or bits & _BITS >= fingerprint.threshold:
-            self.surprise(bits & _BITS, s, us, slot)
-        place = fingerprint.n
-        for one in self.windows:
-            place += 1
-            if one.judge(bits & _WOKE, s, us, slot, now[_CODE], octets):
-                blamed = one.detector.blamed
-                name = fingerprint.keys[blamed] if blamed >= 0 else None
-                allowed = name is not None and self.rules and self.rules.allows_id(name)
-                if not allowed and not self.held(place, s, us):
-                    self.write(s, us, place, name, one.detector.words(), one.bits, one.threshold, one.name)
-        if bits & _LATE:
-            self.ask(s, us, now[_ASKED], now[_SILENT])
-
-    def surprise(self, bits, s, us, slot):
-        # A frame over the threshold, or one that the rules may know.
-        fingerprint = self.fingerprint
-        key = fingerprint.now[_KEY]
+        key = now[_KEY]
         verdict = self.rules.verdict(key, fingerprint.octets) if self.rules else 0
         if verdict == 2:
             bits = CAP
         if bits >= fingerprint.threshold and verdict != 1 and not self.held(slot, s, us):
-            words = (self.rules if verdict else self).words(key, fingerprint.now[_CODE], fingerprint.octets)
+            words = (self.rules if verdict else self).words(key, now[_CODE], fingerprint.octets)
             self.write(s, us, slot, key, words, bits, fingerprint.threshold)
 
-    def ask(self, s, us, i, silent):
+    def ask(self):
         # An id is late. While frames come less than half as often as usual the whole bus is falling silent.
         fingerprint = self.fingerprint
         now = fingerprint.now
+        i = now[_ASKED]
+        silent = now[_SILENT]
         seen = _KEYS + 5 * fingerprint.n + i
         if (now[_SCORED] - now[seen] & 0x3FFFFFFF) >= silent // (2 * fingerprint.pace_us):
             now[seen] = -1
             words = "missing", "a frame within %d us" % fingerprint.timeout[i], "none for %d us" % silent
-            self.write(
-                s, us, i, fingerprint.keys[i], words, fingerprint.silence(i, silent), fingerprint.threshold
-            )
+            bits = fingerprint.silence(i, silent)
+            self.write(now[_S], now[_US], i, fingerprint.keys[i], words, bits, fingerprint.threshold)
 
     def words(self, key, code, data):
         from .alert import words

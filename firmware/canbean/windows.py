@@ -9,28 +9,95 @@ from .bucket import bucket
 from .bus import elapsed
 from .mixture import Mixture
 
+try:
+    from .windows_viper import follow as native
+except Exception:
+    # as in dense.py: no native code here
+    native = None
+
 _HEADER = const(40)
 _FEATURES = const(5)
-_ONES = const(b"\x00\x01\x01\x02\x01\x02\x02\x03\x01\x02\x02\x03\x02\x03\x03\x04")
+# As in fingerprint.py.
+_N = const(1)
+_S = const(16)
+_US = const(17)
+_SLOT = const(20)
+# `state`: limits of the window, its last frame, and its totals: frames, ids, the longest silence, changed bits, changed
+# payloads, and frames of known ids
+_WINDOW = const(0)
+_START_S = const(1)
+_START_US = const(2)
+_LAST_S = const(3)
+_LAST_US = const(4)
+_TOTALS = const(5)
+_IDS = const(6)
+_SILENCE = const(7)
+_FLIPS = const(8)
+_CHANGES = const(9)
+_KNOWN = const(10)
+_STATE = const(11)
+
+
+# Takes in a frame: whether the window was over before it.
+def follow(now, octets, state, tables):
+    s = now[_S]
+    us = now[_US]
+    n = now[_N]
+    since = -1
+    if state[_START_S] >= 0:
+        since = elapsed(s, us, state[_START_S], state[_START_US])
+        if since >= state[_WINDOW]:
+            return True
+    if since < 0:
+        state[_START_S] = state[_LAST_S] = s
+        state[_START_US] = state[_LAST_US] = us
+        for i in range(_TOTALS, _STATE):
+            state[i] = 0
+        for i in range(n, 2 * n):
+            tables[i] = 0
+    state[_SILENCE] = max(state[_SILENCE], elapsed(s, us, state[_LAST_S], state[_LAST_US]))
+    state[_LAST_S] = s
+    state[_LAST_US] = us
+    state[_TOTALS] += 1
+    slot = now[_SLOT]
+    if slot < n:
+        state[_KNOWN] += 1
+        if not tables[n + slot]:
+            state[_IDS] += 1
+        if tables[n + slot] < 255:
+            tables[n + slot] += 1
+        flipped = tables[slot]
+        for k in range(8):
+            flipped ^= octets[k]
+        if flipped:
+            tables[slot] ^= flipped
+            state[_CHANGES] += 1
+            while flipped:
+                state[_FLIPS] += flipped & 1
+                flipped >>= 1
+    return False
 
 
 class Detector:
-    def __init__(self, model, fingerprint):
+    def __init__(self, model, fingerprint, kernel=native or follow):
         head = struct.unpack("<HBBHBBIHHHH", model.part("WNDW", 0, 20))
-        self.threshold, self.need, self.of, n, features, _, self.window = head[:7]
+        self.threshold, self.need, self.of, n, features, _, window = head[:7]
         self.edge, self.base, self.slope = head[7:10]
-        if n != fingerprint.n or features != _FEATURES or not 0 < self.window <= 100000000:
+        if n != fingerprint.n or features != _FEATURES or not 0 < window <= 100000000:
             raise ValueError("section WNDW does not hold what it says")
         self.n = n
         self.centre = array("h", model.part("WNDW", 20, 2 * _FEATURES))
         self.scale = array("H", model.part("WNDW", 20 + 2 * _FEATURES, 2 * _FEATURES))
         at = _HEADER + (n + 3 & ~3)
-        self.usual = model.part("WNDW", _HEADER, n)
         self.mixture = Mixture(model.part("WNDW", at, model.size("WNDW") - at))
         if self.mixture.features != _FEATURES or not min(self.scale):
             raise ValueError("section WNDW has a mixture of something else")
-        self.folds = bytearray(n)  # the bytes of an id's last payload, exclusive-ored
-        self.counts = bytearray(n)  # frames of an id in this window
+        self.kernel = kernel
+        self.fingerprint = fingerprint
+        self.state = array("i", bytes(4 * _STATE))
+        self.state[_WINDOW] = window
+        # of each id: the bytes of its last payload, exclusive-ored; its frames in this window, and in a usual one
+        self.tables = bytearray(2 * n) + model.part("WNDW", _HEADER, n)
         self.x = array("h", bytes(2 * _FEATURES))
         self.about = array("i", bytes(4 * _FEATURES))  # what the features were made of
         self.reset()
@@ -40,61 +107,29 @@ class Detector:
         self.forget()
 
     def forget(self):
-        self.start_s = -1
+        self.state[_START_S] = -1
         for i in range(self.n):
-            self.folds[i] = 0
+            self.tables[i] = 0
 
-    def begin(self, s, us):
-        self.start_s = self.last_s = s
-        self.start_us = self.last_us = us
-        self.frames = self.known = self.ids = self.flips = self.silence = self.changes = 0
-        for i in range(self.n):
-            self.counts[i] = 0
-
-    def frame(self, s, us, slot, code, data):  # noqa: ARG002 - every detector is called so
-        bits = -1
-        since = elapsed(s, us, self.start_s, self.start_us) if self.start_s >= 0 else -1
-        if since >= self.window:
-            bits = self.judge()
-        if since < 0 or since >= self.window:
-            self.begin(s, us)
-        self.silence = max(self.silence, elapsed(s, us, self.last_s, self.last_us))
-        self.last_s = s
-        self.last_us = us
-        self.frames += 1
-        if slot < self.n:
-            self.known += 1
-            if not self.counts[slot]:
-                self.ids += 1
-            if self.counts[slot] < 255:
-                self.counts[slot] += 1
-            fold = data[0] ^ data[1] ^ data[2] ^ data[3] ^ data[4] ^ data[5] ^ data[6] ^ data[7]
-            flipped = fold ^ self.folds[slot]
-            if flipped:
-                self.folds[slot] = fold
-                self.flips += _ONES[flipped & 15] + _ONES[flipped >> 4]
-                self.changes += 1
-        return bits
-
-    def judge(self):
-        about = self.about
-        known = bucket(self.known)
-        self.of_known = self.known
-        about[0] = self.frames
-        about[1] = self.ids
-        about[2] = self.silence
-        about[3] = self.flips
-        about[4] = self.changes
+    def judge(self, breathe):
+        state = self.state
+        self.of_known = state[_KNOWN]
+        known = bucket(self.of_known)
         for i in range(_FEATURES):
-            x = bucket(about[i]) if i < 3 else bucket(about[i] + 1) - known
+            x = self.about[i] = state[_TOTALS + i]
+            x = bucket(x) if i < 3 else bucket(x + 1) - known
             x = (x - self.centre[i]) * self.scale[i] >> 6
             self.x[i] = max(min(x, 32767), -32767)
-        raw = self.mixture.predict(self.x)
+        raw = self.mixture.predict(self.x, breathe)
         self.blamed = -1
-        if raw <= self.edge:
-            return 0
-        self.find()
-        return min(self.base + ((raw - self.edge) * self.slope >> 6), 1024)
+        bits = 0
+        if raw > self.edge:
+            self.find()
+            bits = min(self.base + ((raw - self.edge) * self.slope >> 6), 1024)
+        # the next window begins with this frame
+        state[_START_S] = -1
+        self.kernel(self.fingerprint.now, self.fingerprint.octets, state, self.tables)
+        return bits
 
     # The nearest component, the feature that deviates most from it, and the id that it may be about.
     def find(self):
@@ -116,7 +151,7 @@ class Detector:
             sign = 1 if self.x[self.leading] >= self.mean else -1
             most = 0
             for i in range(self.n):
-                d = sign * (self.counts[i] - self.usual[i])
+                d = sign * (self.tables[self.n + i] - self.tables[2 * self.n + i])
                 if d > most:
                     most = d
                     self.blamed = i
@@ -130,5 +165,5 @@ class Detector:
         mean = unbucket(max(min(mean, 1919), 0)) - (1 if i > 2 else 0)
         kind = ("bus-load", "rate", "rate", "payload", "payload")[i]
         what = ("frames", "ids", "us of silence", "changed bits of folded payloads", "changed payloads")[i]
-        expected = "about %d %s in %d us" % (mean, what, self.window)
+        expected = "about %d %s in %d us" % (mean, what, self.state[_WINDOW])
         return kind, expected, "%d %s" % (self.about[i], what)

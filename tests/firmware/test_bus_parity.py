@@ -12,7 +12,7 @@ from canbean.can.frames import RTR
 from canbean.detect.fingerprint import RECENT, SCORE_CAP, crowds, epochs, hash8, novelty, recent_us, surprise
 from canbean.detect.replay import last_crowded
 from canbean.detect.windows import Gate
-from fingerprint_cases import AT, board_of
+from fingerprint_cases import AT, board_of, score
 from parity_cases import frame_records
 
 
@@ -37,7 +37,7 @@ def test_crowds_and_shares(seed):
     crowd, ended = crowds(table.t_us, of.crowd_us), last_crowded(table.t_us, of.crowd_us)
     share = surprise(of, table).share
     for at in range(len(table)):
-        board.frame(records, 19 * at)
+        score(board, records, 19 * at)
         assert board.now[AT.CROWDED] == crowd[at]
         assert board.now[AT.SHARE] == share[at]
         if ended[at] >= 0:
@@ -79,7 +79,9 @@ class Judging:
     def forget(self):
         self.forgotten += 1
 
-    def frame(self, s, us, slot, code, data):
+    kernel = state = tables = None
+
+    def judge(self, breathe):
         return next(self.said)
 
 
@@ -91,7 +93,11 @@ def test_gates(seed):
     bits = rng.choice([-1, 0, 99, 100, 101, 1024], 120)
     woke = rng.random(120) < rng.choice([0, 0.05, 0.3])
     board = module("gates").Gated("x", Judging(gate, bits.tolist()))
-    raised = [board.judge(bool(w), 0, 0, 0, 8, b"") for w in woke]
+    raised = []
+    for w in woke:
+        if w:
+            board.forget()
+        raised.append(board.judge(None))
     some = bits >= 0
     opened = np.zeros(len(bits), bool)
     opened[some] = gate.opens(bits[some], np.cumsum(woke)[some])

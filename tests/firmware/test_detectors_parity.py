@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from canbean.board.firmware import module
 from detector_cases import BOARD, ON_BOARD, RANDOM, board_rows, expected, random_traffic, traffic_of
 
-IMPORTS = "from canbean.fingerprint import elapsed\nfrom canbean.{module} import Detector\n"
+IMPORTS = "from canbean.bus import elapsed\nfrom canbean.{module} import Detector\n"
 NAMES = sorted(BOARD)
 
 
 def on_cpython(name):
-    space = {"Detector": module(BOARD[name]).Detector, "elapsed": module("fingerprint").elapsed}
+    space = {"Detector": module(BOARD[name]).Detector, "elapsed": module("bus").elapsed}
     exec(ON_BOARD, space)
     return space["run"]
 
@@ -107,13 +107,13 @@ def test_nothing_is_allocated_a_frame(name, vm32):
         + f"""
 import gc
 gc.disable()
-detector = Detector(Section({detector.to_bytes()!r}), Known({traffic.keys.tolist()!r}))
+known = Known({traffic.keys.tolist()!r})
+detector = Detector(Section({detector.to_bytes()!r}), known)
 rows = {rows!r}
-frame = detector.frame
 def play():
     judged = 0
     for s, us, slot, code, data in rows:
-        if frame(s, us, slot, code, data) >= 0:
+        if step(detector, known, s, us, slot, code, data) >= 0:
             judged += 1
     return judged
 play()

@@ -115,22 +115,21 @@ def test_nothing_is_allocated_a_frame(limits, vm32):
         + f"""
 import gc
 gc.disable()
-known = Known({traffic.keys.tolist()!r}, 1000000000)
+known = Bus({traffic.keys.tolist()!r}, 1000000000)
 detector = Detector(Section({detector.to_bytes()!r}), known)
 rows = {rows!r}
 gaps = {gaps!r}
 for i in range(len(rows)):
     known.frame(*rows[i][:3])
     slot = rows[i][2]
-    gaps[i] = known.last[3 * slot + 2] if slot < known.n else -1
-frame = detector.frame
+    gaps[i] = known.now[32 + 2 * known.n + 3 * slot + 2] if slot < known.n else -1
 def play():
     judged = i = 0
     for s, us, slot, code in rows:
         if slot < known.n:
-            known.last[3 * slot + 2] = gaps[i]
+            known.now[32 + 2 * known.n + 3 * slot + 2] = gaps[i]
         i += 1
-        if frame(s, us, slot, code, None) >= 0:
+        if step(detector, known, s, us, slot, code, None) >= 0:
             judged += 1
     return judged
 play()

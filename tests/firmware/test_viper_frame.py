@@ -1,7 +1,5 @@
 """The kernel of a frame: the plain twin's integers and the same state after each frame, on 32 and on 64 bits."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +7,7 @@ from hypothesis import strategies as st
 
 from bus_cases import fingerprint, frames
 from canbean.board import firmware
-from fingerprint_cases import AT, board_of
+from fingerprint_cases import AT, board_of, score
 from parity_cases import frame_records
 from viper32 import Kernel
 
@@ -33,14 +31,14 @@ def compared(seed, bits, m=160):
     table = frames(rng, of, m)
     if rng.random() < 0.5:
         table = crowded(rng, table)
-    base, records = frame_records(table)
+    _, records = frame_records(table)
     fast, slow = board_of(of, kernel=Kernel(PATH, "judge", bits)), board_of(of, kernel=plain)
     if rng.random() < 0.1:
         slow.now[AT.LEAST] = fast.now[AT.LEAST] = 8
     said = 0
     for at in range(0, len(records), 19):
-        expected = slow.frame(records, at)
-        assert fast.frame(records, at) == expected, (seed, at // 19)
+        expected = score(slow, records, at)
+        assert score(fast, records, at) == expected, (seed, at // 19)
         assert fast.now == slow.now
         assert fast.halves == slow.halves
         assert fast.octets == slow.octets

@@ -19,7 +19,7 @@ from canbean.detect.gateway import Gateway, scored
 from canbean.detect.replay import replay
 from canbean.detect.rules import Rules, verdicts
 from check_cases import random_checks
-from fingerprint_cases import AT, BITS, PARTS, board_of
+from fingerprint_cases import AT, BITS, PARTS, board_of, score
 from parity_cases import frame_records
 from rule_cases import rules_for
 
@@ -121,7 +121,7 @@ def test_every_score_is_the_same(seed):
     said = surprise(known, table)
     _, records = frame_records(table)
     for at in range(len(table)):
-        assert board.frame(records, 19 * at) & BITS == said.bits[at]
+        assert score(board, records, 19 * at) & BITS == said.bits[at]
         assert board.now[AT.SLOT] == said.slot[at]
         assert [board.now[part] for part in PARTS] == said.parts[:, at].tolist()
 
