@@ -54,3 +54,10 @@ def load(name: str, **stand_ins: ModuleType) -> ModuleType:
     """A module such as `drivers.feed`."""
     with names(**stand_ins):
         return importlib.import_module(name)
+
+
+def forget(name: str) -> None:
+    """Leaves a driver to be loaded anew; inside `names`."""
+    parent, child = name.split(".")
+    del sys.modules[name]
+    delattr(sys.modules[parent], child)

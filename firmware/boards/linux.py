@@ -1,6 +1,7 @@
 # A Linux machine: a gateway with MicroPython or CPython, and the virtual board. The serial line is stdin and
 # stdout; whoever starts this makes stdin non-blocking.
 import gc
+import os
 import select
 import sys
 import time
@@ -10,6 +11,9 @@ NAME = "linux"
 WINDOW = 120
 # bytes read at once
 CHUNK = 256
+# frames that wait for the detectors; the interface's own bit rate holds
+RING = 256
+BITRATE = 500000
 
 
 def leave(_):
@@ -20,6 +24,7 @@ def leave(_):
 COMMANDS = {"quit": leave}
 
 ticks_ms = getattr(time, "ticks_ms", None) or (lambda: time.monotonic_ns() // 1000000 & 0x3FFFFFFF)
+ticks_us = getattr(time, "ticks_us", None) or (lambda: time.monotonic_ns() // 1000 & 0x3FFFFFFF)
 
 
 def heap_free():
@@ -28,9 +33,20 @@ def heap_free():
     return gc.mem_free() if hasattr(gc, "mem_free") else None
 
 
-# The bus's driver, not yet started: frames come over the serial line only.
-def open_bus():
+# Whoever starts this watches it.
+def watchdog():
     return None
+
+
+# The bus's driver, not yet started: SocketCAN on the interface that CANBEAN_CAN names; without it frames come over the
+# serial line only.
+def open_bus():
+    name = os.getenv("CANBEAN_CAN")
+    if not name:
+        return None
+    from drivers.socketcan import SocketCan
+
+    return SocketCan(name)
 
 
 # -> wait(ms), readinto(buffer), write(bytes); each raises EOFError when the other end is gone.

@@ -4,17 +4,29 @@ import os
 import time
 
 import machine
+import network
 
 NAME = "wemos-d1-mini"
 # frames the host may leave unanswered: ten packets of 26 bytes fit the receive ring
 WINDOW = 10
 CHUNK = 128
 COMMANDS = {}
-# hardware SPI and its chip select: not GPIO15 (D8), which must be low at reset
-SPI = 1
+# frames that wait for the detectors
+RING = 16
+# MCP2515: MHz on its crystal, and the bus's bit/s. Its SCK, SI and SO are on GPIO14, 13 and 12, as the chip's SPI is; CS is
+# not on GPIO15 (D8), which must be low at reset.
+CRYSTAL = 8
+BITRATE = 500000
+SPI_HZ = 8000000
 CS = 5
+INT = 4
 
 ticks_ms = time.ticks_ms
+ticks_us = time.ticks_us
+
+machine.freq(160000000)
+# It is on and open unless somebody switched it off.
+network.WLAN(network.AP_IF).active(False)
 
 
 def heap_free():
@@ -22,9 +34,18 @@ def heap_free():
     return gc.mem_free()
 
 
+# Bites after some seconds without feed(); it cannot be stopped.
+def watchdog():
+    return machine.WDT()
+
+
 # The bus's driver, not yet started.
 def open_bus():
-    return None
+    from drivers.mcp2515 import Mcp2515
+
+    pin = machine.Pin
+    spi = machine.SPI(1, baudrate=SPI_HZ)
+    return Mcp2515(spi, pin(CS, pin.OUT, value=1), pin(INT, pin.IN, pin.PULL_UP), CRYSTAL)
 
 
 # -> wait(ms), readinto(buffer), write(bytes)

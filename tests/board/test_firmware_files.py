@@ -103,5 +103,7 @@ def test_a_profile_with_a_fault_names_the_field(tmp_path, old, new, words):
 
 
 def test_no_such_board():
-    with pytest.raises(BoardError, match="toaster: no such board; there are linux, wemos-d1-mini"):
+    with pytest.raises(
+        BoardError, match="toaster: no such board; there are esp32-devkit, linux, pico, wemos-d1-mini"
+    ):
         profiles.profile("toaster")

@@ -256,7 +256,7 @@ def test_boards_that_are_not_there(good, tmp_path):
         VirtualBoard(tmp_path / "nothing.cbm")
     with pytest.raises(FileError, match="is a folder"):
         VirtualBoard(tmp_path)
-    with pytest.raises(BoardError, match="no such board; there are linux, wemos-d1-mini"):
+    with pytest.raises(BoardError, match="no such board; there are esp32-devkit, linux, pico, wemos-d1-mini"):
         VirtualBoard(good, board="toaster")
     with pytest.raises(
         BoardError, match="toaster: no such application; there are gateway, model, roastmeter"

@@ -1,0 +1,48 @@
+# ESP32 devkit (ESP32-WROOM-32, 30 or 38 pins). Never run on hardware so far.
+import gc
+import time
+
+import machine
+from drivers.stdio import open_serial  # noqa: F401  # the REPL's UART cannot be opened
+
+NAME = "esp32-devkit"
+# frames the host may leave unanswered: nine packets of 26 bytes fit the 259 bytes that wait in standard input
+WINDOW = 9
+CHUNK = 128
+COMMANDS = {}
+# frames that wait for the detectors
+RING = 64
+# MCP2515: MHz on its crystal, and the bus's bit/s. Pins: none that the chip reads at reset (0, 2, 5, 12, 15), none of the
+# flash (6 to 11) or of PSRAM (16, 17).
+CRYSTAL = 8
+BITRATE = 500000
+SPI_HZ = 8000000
+SCK = 18
+SI = 23
+SO = 19
+CS = 22
+INT = 21
+
+ticks_ms = time.ticks_ms
+ticks_us = time.ticks_us
+
+machine.freq(240000000)
+
+
+def heap_free():
+    gc.collect()
+    return gc.mem_free()
+
+
+# Bites after so many milliseconds without feed(); it cannot be stopped.
+def watchdog():
+    return machine.WDT(timeout=8000)
+
+
+# The bus's driver, not yet started.
+def open_bus():
+    from drivers.mcp2515 import Mcp2515
+
+    pin = machine.Pin
+    spi = machine.SPI(2, baudrate=SPI_HZ, sck=pin(SCK), mosi=pin(SI), miso=pin(SO))
+    return Mcp2515(spi, pin(CS, pin.OUT, value=1), pin(INT, pin.IN, pin.PULL_UP), CRYSTAL)

@@ -1,0 +1,45 @@
+# Raspberry Pi Pico (RP2040). Never run on hardware so far.
+import gc
+import time
+
+import machine
+from drivers.stdio import open_serial  # noqa: F401  # USB
+
+NAME = "pico"
+# frames the host may leave unanswered: eighteen packets of 26 bytes fit the 511 bytes that wait in standard input
+WINDOW = 18
+CHUNK = 128
+COMMANDS = {}
+# frames that wait for the detectors
+RING = 64
+# MCP2515: MHz on its crystal, and the bus's bit/s. Pins of SPI 0 side by side, GP16 to GP20.
+CRYSTAL = 8
+BITRATE = 500000
+SPI_HZ = 8000000
+SCK = 18
+SI = 19
+SO = 16
+CS = 17
+INT = 20
+
+ticks_ms = time.ticks_ms
+ticks_us = time.ticks_us
+
+
+def heap_free():
+    gc.collect()
+    return gc.mem_free()
+
+
+# Bites after so many milliseconds without feed(); it cannot be stopped.
+def watchdog():
+    return machine.WDT(timeout=8000)
+
+
+# The bus's driver, not yet started.
+def open_bus():
+    from drivers.mcp2515 import Mcp2515
+
+    pin = machine.Pin
+    spi = machine.SPI(0, baudrate=SPI_HZ, sck=pin(SCK), mosi=pin(SI), miso=pin(SO))
+    return Mcp2515(spi, pin(CS, pin.OUT, value=1), pin(INT, pin.IN, pin.PULL_UP), CRYSTAL)
