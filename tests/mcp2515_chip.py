@@ -104,7 +104,7 @@ class Chip:
         if self.instruction == 0xA0:
             return self.status()
         if self.instruction == 0xB0:
-            return self.r[CANINTF] << 6 & 0xC0
+            return self.received()
         if self.instruction & 0xF9 == 0x90:
             self.at += 1
             return self.read(self.at - 1)
@@ -134,6 +134,19 @@ class Chip:
         for n in range(3):
             said |= (self.r[TXCTRL[n]] >> 3 & 1) << 2 * n + 2 | (flags >> 2 + n & 1) << 2 * n + 3
         return said
+
+    def received(self):
+        # RX STATUS (figure 12-9): which buffers, and of the first its kind and the filter that it met.
+        flags = self.r[CANINTF] & 3
+        at = RXCTRL[flags == 2]
+        ext = self.r[at + 2] >> 3 & 1
+        remote = (self.r[at + 5] >> 6 if ext else self.r[at + 2] >> 4) & 1
+        hit = self.r[at] & 7
+        if flags == 2:
+            hit += 6 * (hit < 2)
+        else:
+            hit &= 1
+        return flags << 6 | (ext << 4 | remote << 3 | hit if flags else 0)
 
     def read(self, at):
         at &= 127
