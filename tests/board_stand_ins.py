@@ -53,7 +53,7 @@ class Uart:
         return n
 
     def write(self, data):
-        board.log["written"] = bytes(data)
+        board.log["written"] = board.log.get("written", b"") + bytes(data)
         return len(data)
 
 
@@ -95,6 +95,9 @@ class MicroPython:
 
 class Os:
     """`os` of an ESP8266, as far as its board file needs it."""
+
+    def urandom(self, n):
+        return bytes(n)
 
     def dupterm(self, stream, index):
         board.log["dupterm"] = (stream, index)
@@ -165,7 +168,7 @@ class Stdout:
         return self
 
     def write(self, data):
-        board.log["written"] = bytes(data)
+        board.log["written"] = board.log.get("written", b"") + bytes(data)
         return len(data)
 
 

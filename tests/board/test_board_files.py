@@ -9,6 +9,7 @@ import pytest
 import board_stand_ins
 import firmware_drivers
 from canbean.board import firmware, profiles
+from gateway_load import bus_model
 
 BOARDS = [profiles.profile(name) for name in profiles.names() if name != "linux"]
 HEADINGS = {"wemos-d1-mini": "Wemos D1 mini", "esp32-devkit": "ESP32 devkit", "pico": "Raspberry Pi Pico"}
@@ -140,3 +141,42 @@ def test_the_readme_has_the_profiles_figures(board):
     text = (firmware.folder() / "README.md").read_text()
     row = re.search(rf"^\| {HEADINGS[board.name]} \| (\d+) \| (\w+)", text, re.MULTILINE)
     assert (int(row[1]), row[2]) == (board.frames_per_second, board.frames_per_second_is)
+
+
+GATEWAY = """
+from apps.gateway import Gateway
+from board_stand_ins import board as on
+from boards import {module} as board
+gateway = Gateway(board)
+assert gateway.console.refused is None, gateway.console.refused
+assert gateway.bus.status() == ("ok", 0, 0)
+on.chip.receive(0x7FE, 8, b"whatever")
+on.log["written"] = b""
+gateway.turn()
+alert = on.log["written"]
+on.chip.count_errors(0, 200)
+for i in range(3):
+    on.chip.receive(0x100, 0)
+print(json.dumps([alert.decode(), gateway.counts()[1][1], gateway.bus.status()[:2]]))
+"""
+
+
+@pytest.fixture(scope="module")
+def with_model(tmp_path_factory):
+    """A folder with a model."""
+    folder = tmp_path_factory.mktemp("model")
+    bus_model(folder / "model.cbm")
+    return folder
+
+
+def test_a_frame_on_the_bus_raises_an_alert(board, vm, with_model):
+    """The whole gateway on the VM: a frame of an unknown id comes into the chip, an alert goes out on the serial line."""
+    tests = __file__.rsplit("/", 2)[0]
+    said = vm.run(
+        ON_VM + GATEWAY.format(module=board.module), path=(firmware.folder(), tests), cwd=with_model
+    )
+    line, alerts, (state, overflows) = json.loads(said)
+    alert = json.loads(line)
+    assert (alert["type"], alert["id"], alert["kind"]) == ("alert", "7FE", "unknown-id")
+    assert (alerts, overflows) == (1, 1)
+    assert state == "passive"
