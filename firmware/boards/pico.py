@@ -38,7 +38,11 @@ def watchdog():
 
 # The bus's driver, not yet started.
 def open_bus():
-    from drivers.mcp2515 import Mcp2515
+    try:
+        from drivers.mcp2515_viper import Mcp2515
+    except Exception:
+        # compiled for another processor
+        from drivers.mcp2515 import Mcp2515
 
     pin = machine.Pin
     spi = machine.SPI(0, baudrate=SPI_HZ, sck=pin(SCK), mosi=pin(SI), miso=pin(SO))

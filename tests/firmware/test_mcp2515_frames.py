@@ -1,5 +1,7 @@
 """The MCP2515's driver against its chip: what goes in comes out, and the filters pass what they say."""
 
+from array import array
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ import spi_load
 from canbean.board import firmware
 from mcp2515_cases import EXT, Bus, extended, frames, keys, standard
 from mcp2515_chip import LISTEN, NORMAL, Chip
+from viper32 import Kernel
 
 
 @given(st.lists(st.lists(frames(), min_size=1, max_size=2), max_size=20), st.booleans(), st.booleans())
@@ -175,12 +178,35 @@ def test_a_frame_that_still_waits_is_not_overwritten():
     assert bus.receive() == 0
 
 
+KERNEL = firmware.folder() / "drivers" / "mcp2515_viper.py"
+registers = st.tuples(
+    st.binary(min_size=5, max_size=5), st.integers(0, 127), st.binary(min_size=8, max_size=8)
+)
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+@given(registers, st.integers(0, (1 << 30) - 1), st.integers(0, 999_999))
+def test_native_code_writes_the_same_record(bits, read, s, us):
+    """Of any registers, on 32 and on 64 bits."""
+    burst = bytearray(b"\x90" + read[0] + bytes((read[1],)) + read[2])
+    kernel = Kernel(KERNEL, "record", bits)
+    bus = Bus(start=False)
+    bus.driver.transfer = lambda b: b.__setitem__(slice(1, 14), burst[1:14])
+    bus.clock.s, bus.clock.us = s, us
+    bus.ring.put()
+    bus.driver.take(0x90, bus.ring, bus.clock)
+    records = bytearray(len(bus.ring.records))
+    kernel(records, 19, bus.driver.one, array("i", (s, us)))
+    assert records == bus.ring.records
+    assert not kernel.wrapped
+
+
 BOTH = """
 import gc, sys
 from mcp2515_chip import Chip
 from canbean.clock import Clock
 from canbean.ring import Ring
-from drivers.mcp2515 import Mcp2515
+from drivers.{module} import Mcp2515
 chip = Chip()
 driver = Mcp2515(chip, chip.cs, chip.interrupt, 16)
 driver.start(500000, True, None)
@@ -202,13 +228,14 @@ print(driver.status())
 """
 
 
-def test_both_pythons_write_the_same_records(vm):
-    """On the VM, and the very same code on CPython."""
+@pytest.mark.parametrize("module", ["mcp2515", "mcp2515_viper"])
+def test_both_pythons_write_the_same_records(vm, module):
+    """On the VM, in bytecode and in native code, and the very same code on CPython."""
     tests = __file__.rsplit("/", 2)[0]
-    said = vm.run(BOTH, path=(firmware.folder(), tests))
+    said = vm.run(BOTH.replace("{module}", module), path=(firmware.folder(), tests))
     got = []
     with firmware_drivers.names():
-        exec(BOTH, {"print": lambda one: got.append(str(one))})
+        exec(BOTH.replace("{module}", "mcp2515"), {"print": lambda one: got.append(str(one))})
     assert said.split("\n")[:-1] == got
     assert len(got) > 200
 
@@ -217,7 +244,7 @@ ALLOCATES = """
 import gc
 from canbean.clock import Clock
 from canbean.ring import Ring
-from drivers.mcp2515 import Mcp2515
+from drivers.{module} import Mcp2515
 
 class Spi:
     # Answers without a heap: buffer 0, then both by status, each frame an extended one.
@@ -260,8 +287,9 @@ for with_interrupt in (False, True):
 
 
 def test_receiving_allocates_nothing(vm, vm32):
-    assert vm.run(ALLOCATES).split() == ["0", "0"]
-    assert vm32(ALLOCATES).split() == ["0", "0"]
+    assert vm.run(ALLOCATES.replace("{module}", "mcp2515")).split() == ["0", "0"]
+    assert vm.run(ALLOCATES.replace("{module}", "mcp2515_viper")).split() == ["0", "0"]
+    assert vm32(ALLOCATES.replace("{module}", "mcp2515")).split() == ["0", "0"]
 
 
 def test_transactions_and_bytes_of_a_frame():
