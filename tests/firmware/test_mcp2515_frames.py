@@ -3,7 +3,7 @@
 from array import array
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import firmware_drivers
@@ -180,11 +180,12 @@ def test_a_frame_that_still_waits_is_not_overwritten():
 
 KERNEL = firmware.folder() / "drivers" / "mcp2515_viper.py"
 registers = st.tuples(
-    st.binary(min_size=5, max_size=5), st.integers(0, 127), st.binary(min_size=8, max_size=8)
+    st.binary(min_size=4, max_size=4), st.integers(0, 127), st.binary(min_size=8, max_size=8)
 )
 
 
 @pytest.mark.parametrize("bits", [32, 64])
+@settings(max_examples=50)
 @given(registers, st.integers(0, (1 << 30) - 1), st.integers(0, 999_999))
 def test_native_code_writes_the_same_record(bits, read, s, us):
     """Of any registers, on 32 and on 64 bits."""
