@@ -203,7 +203,8 @@ def test_native_code_writes_the_same_record(bits, read, s, us):
 
 
 BOTH = """
-import gc, sys
+import sys
+from array import array
 from mcp2515_chip import Chip
 from canbean.clock import Clock
 from canbean.ring import Ring
@@ -226,6 +227,11 @@ for i in range(500):
                 print(bytes(ring.records[ring.first:ring.first + 19]))
                 ring.take()
 print(driver.status())
+only = [0x7FF, 1 << 29 | 0x1FFFFFFF, 0x123, 0x124] + [1 << 29 | 5] * 4
+driver.start(125000, False, array("I", only))
+print([chip.receive(key, 0) for key in (0x123, 1 << 29 | 5, 0x125, 1 << 29 | 4)])
+print(driver.receive(ring, clock), driver.send(0x456, 2, b"ab"), chip.sent)
+driver.stop()
 """
 
 
@@ -236,7 +242,9 @@ def test_both_pythons_write_the_same_records(vm, module):
     said = vm.run(BOTH.replace("{module}", module), path=(firmware.folder(), tests))
     got = []
     with firmware_drivers.names():
-        exec(BOTH.replace("{module}", "mcp2515"), {"print": lambda one: got.append(str(one))})
+        exec(
+            BOTH.replace("{module}", "mcp2515"), {"print": lambda *said: got.append(" ".join(map(str, said)))}
+        )
     assert said.split("\n")[:-1] == got
     assert len(got) > 200
 
