@@ -29,11 +29,11 @@ RATES = (
 RATES += (666000, 800000, 1000000)
 
 
-@pytest.mark.parametrize("crystal", [8, 16, 20])
+@pytest.mark.parametrize("crystal", [8, 12, 16, 20])
 @pytest.mark.parametrize("bitrate", RATES)
 def test_bit_rates(crystal, bitrate):
     """The rate, the sample point and the datasheet's rules (section 5); else a refusal that names both."""
-    cannot = {8: (666000, 800000, 1000000), 16: (), 20: (5000, 800000)}[crystal]
+    cannot = {8: (666000, 800000, 1000000), 12: (800000, 1000000), 16: (), 20: (5000, 800000)}[crystal]
     if bitrate in cannot:
         with pytest.raises(ValueError, match=f"a crystal of {crystal} MHz cannot make {bitrate} bit/s"):
             setup.timing(crystal, bitrate)
