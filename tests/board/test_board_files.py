@@ -1,5 +1,6 @@
 """The boards' files, on both Pythons with stand-ins of their chips' modules: pins, bus, serial line, watchdog."""
 
+import ast
 import importlib
 import json
 import re
@@ -180,3 +181,24 @@ def test_a_frame_on_the_bus_raises_an_alert(board, vm, with_model):
     assert (alert["type"], alert["id"], alert["kind"]) == ("alert", "7FE", "unknown-id")
     assert (alerts, overflows) == (1, 1)
     assert state == "passive"
+
+
+@pytest.mark.parametrize("module", [profiles.profile(name).module for name in profiles.names()])
+def test_every_board_has_what_the_firmware_asks_of_one(module):
+    """`board.NAME` anywhere in applications, commands and the package."""
+    root = firmware.folder()
+    asked = set()
+    for room in ("apps", "canbean", "commands"):
+        for path in (root / room).glob("*.py"):
+            asked |= set(re.findall(r"\bboard\.([A-Za-z]\w*)", path.read_text()))
+    assert {"open_serial", "open_bus", "ticks_us", "RING"} <= asked
+    tree = ast.parse((root / "boards" / f"{module}.py").read_text())
+    has = set()
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            has.add(node.name)
+        elif isinstance(node, ast.Assign):
+            has |= {target.id for target in node.targets}
+        elif isinstance(node, ast.ImportFrom):
+            has |= {alias.name for alias in node.names}
+    assert asked <= has
