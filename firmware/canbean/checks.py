@@ -7,6 +7,12 @@ from . import const
 from .bucket import bucket
 from .payload import checksum, crc_table, value
 
+try:
+    from .checks_viper import usual as native
+except Exception:
+    # as in dense.py: no native code here
+    native = None
+
 _CAP = const(1024)
 _BREACHES = const(32767)
 _RUN = const(32767)
@@ -20,14 +26,54 @@ _CRC = const(3)  # families of checksums from here on are CRCs
 
 class Checks:
     # `n`: ids of the fingerprint; its row of an id is the slot here.
-    def __init__(self, model, n):
+    # `kernel` says 0 where all is as usual and has been kept; None: there is none.
+    def __init__(self, model, n, kernel=native):
         ids, count = struct.unpack("<HH", model.part("CHKS", 0, 4))
         if ids > 255 or model.size("CHKS") != 4 + 4 * ids + 8 * count:
             raise ValueError("section CHKS does not hold what it says")
         self.ids = ids
-        self.entry = bytearray(n + 1)  # number of the id's row here and 1, 0 for ids without checks
-        self.code = bytearray(ids)
-        self.start = array("H", bytes(2 * ids + 2))
+        self.kernel = kernel
+        content = model.part("CHKS", 4 + 4 * ids, 8 * count)
+        crcs = b""
+        numbers = {}
+        for at in range(0, 8 * count, 8):
+            if content[at] == _COUNTER and content[at + 5] >= content[at + 6]:
+                raise ValueError("section CHKS has a counter that does not count")
+            if content[at + 2] > 63 or content[at] == _CHECKSUM and content[at + 5] > 127:
+                raise ValueError("section CHKS has a check of bytes that are not there")
+            key = (content[at + 4] & 15) << 8 | content[at + 6]
+            if content[at] == _CHECKSUM and key >= _CRC << 8 and key not in numbers:
+                numbers[key] = len(crcs) >> 8
+                crcs += crc_table(key & 255, key >> 8 > _CRC)
+        # checks, of which a CRC has the number of its table; these tables; of each id of the fingerprint the number of
+        # its row here and 1, or 0; of the ids here their DLC code, whether a payload is known, and that
+        size = 8 * count + len(crcs)
+        table = self.table = bytearray(size + n + 1 + 10 * ids)
+        table[: 8 * count] = content
+        table[8 * count : size] = crcs
+        content = crcs = None
+        for at in range(0, 8 * count, 8):
+            key = (table[at + 4] & 15) << 8 | table[at + 6]
+            if table[at] == _CHECKSUM and key in numbers:
+                table[at + 6] = numbers[key]
+        # slot, DLC code, ids of the fingerprint, ids here, checks, size of the CRCs' tables
+        self.given = array("i", bytes(24))
+        self.given[2] = n
+        self.given[3] = ids
+        self.given[4] = count
+        self.given[5] = size - 8 * count
+        view = memoryview(table)[size:]
+        self.entry = view[: n + 1]
+        view = view[n + 1 :]
+        self.code = view[:ids]
+        self.known = view[ids : 2 * ids]
+        self.last = view[2 * ids :]
+        # where an id's checks start, and the end; runs of the checks, and what the kernel makes of them
+        self.halves = array("H", bytes(2 * (ids + 1 + 2 * count)))
+        view = memoryview(self.halves)
+        self.start = view[: ids + 1]
+        self.run = view[ids + 1 : ids + 1 + count]
+        self.breaches = array("H", bytes(2 * ids))
         heads = model.part("CHKS", 4, 4 * ids)
         for i in range(ids):
             slot, self.code[i], own = struct.unpack("<HBB", heads[4 * i : 4 * i + 4])
@@ -37,18 +83,6 @@ class Checks:
             self.start[i + 1] = self.start[i] + own
         if self.start[ids] != count:
             raise ValueError("section CHKS does not hold what it says")
-        self.table = model.part("CHKS", 4 + 4 * ids, 8 * count)
-        self.crcs = {}
-        for at in range(0, 8 * count, 8):
-            if self.table[at] == _COUNTER and self.table[at + 5] >= self.table[at + 6]:
-                raise ValueError("section CHKS has a counter that does not count")
-            key = (self.table[at + 4] & 15) << 8 | self.table[at + 6]
-            if self.table[at] == _CHECKSUM and key >= _CRC << 8 and key not in self.crcs:
-                self.crcs[key] = crc_table(key & 255, key >> 8 > _CRC)
-        self.last = bytearray(8 * ids)  # payloads
-        self.known = bytearray(ids)
-        self.breaches = array("H", bytes(2 * ids))
-        self.run = array("H", bytes(2 * count))
         self.worst = array("i", bytes(36))  # check, expected, seen; of counter, checksum, payload
         self.reset()
 
@@ -68,6 +102,11 @@ class Checks:
     def frame(self, slot, code, data):
         # Checks a payload; returns the sum of counter, checksum and payload.
         self.counter = self.checksum = self.payload = 0
+        if self.kernel:
+            self.given[0] = slot
+            self.given[1] = code
+            if not self.kernel(data, self.given, self.halves, self.table):
+                return 0
         i = self.entry[slot] - 1
         if i < 0 or self.code[i] != code:
             return 0
@@ -80,7 +119,7 @@ class Checks:
             want = 0
             got = value(table, at, data, 0)
             if kind == _CHECKSUM:
-                want = checksum(table, at, data, self.crcs)
+                want = checksum(table, at, data, self.given[4] << 3)
                 if got != want:
                     self.checksum = self.worse(1, self.checksum, check, want, got, table[at + 1] << 2)
                 continue

@@ -7,10 +7,10 @@ from . import const
 from .alert import id_text
 
 try:
-    from .drift_viper import follow as native
+    from .drift_viper import follow
 except Exception:
     # as in dense.py: no native code here
-    native = None
+    from .drift_plain import follow
 
 HEADER = 16
 RECORD = 14
@@ -22,10 +22,6 @@ SUM = 32767
 AGE = 255
 CONSENSUS = 3200  # 200 ppm
 STEPS = 4096
-# As in fingerprint.py.
-_N = const(1)
-_SLOT = const(20)
-_KEYS = const(32)
 # `state`: how many clocks, the one to be judged, whether it is off; then of each its period, its tolerance, its offset
 # since the mean of the batch before in 1/256 us, the total of the offsets of this batch in us, and how many they are,
 # with `STARTED`
@@ -35,35 +31,8 @@ _OFF = const(2)
 _PERIOD = const(3)
 
 
-# Takes in a frame: whether a batch of its id's clock is whole, or came to nothing.
-def follow(now, octets, state, tables):  # noqa: ARG001 - every detector is called so
-    n = now[_N]
-    slot = now[_SLOT]
-    if slot >= n:
-        return False
-    k = state[_CLOCKS]
-    j = tables[2 * k + slot]
-    if j == NONE:
-        return False
-    gap = now[_KEYS + 2 * n + 3 * slot + 2]
-    at = _PERIOD + j
-    error = gap - state[at]
-    tolerance = state[at + k]
-    state[_EVENT] = j
-    state[_OFF] = off = gap < 0 or error > tolerance or error < -tolerance
-    if off:
-        return True
-    at += 2 * k
-    state[at] = offset = state[at] + (error << 8) - tables[j]
-    at += k
-    state[at] += offset >> 8
-    at += k
-    state[at] += 1
-    return state[at] & 127 >= tables[k + j]
-
-
 class Detector:
-    def __init__(self, model, fingerprint, kernel=native or follow):
+    def __init__(self, model, fingerprint, kernel=follow):
         head = struct.unpack("<HBBHHHHHH", model.part("CLCK", 0, HEADER))
         self.threshold, self.need, self.of, n, k = head[:5]
         self.edge, self.base, self.slope = head[5:8]

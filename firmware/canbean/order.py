@@ -76,7 +76,7 @@ def count(slot, n, state, tables):
 
 
 class Detector:
-    def __init__(self, model, fingerprint, kernel=native or follow):
+    def __init__(self, model, fingerprint, kernel=native):
         head = struct.unpack("<HBBHBBHHHH", model.part("ORDR", 0, _HEADER))
         self.threshold, self.need, self.of, n, partners, window = head[:6]
         self.edge, self.base, self.slope = head[6:9]
@@ -84,7 +84,7 @@ class Detector:
             raise ValueError("section ORDR does not hold what it says")
         self.n = n
         self.keys = fingerprint.keys
-        self.kernel = kernel
+        self.kernel = kernel or follow
         self.state = array("i", bytes(4 * _WORTHS + 2 * _WORTH))
         self.state[_WINDOW] = window
         worth = model.part("ORDR", _HEADER, _WORTH)

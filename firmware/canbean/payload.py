@@ -23,19 +23,19 @@ def crc_table(polynomial, reflected):
     return table
 
 
-# What a checksum should be.
+# What a checksum should be; tables of CRCs begin at `crcs`.
 def checksum(table, at, data, crcs):
     family = table[at + 4] & 15
     own = table[at + 2] >> 3
     mask = (1 << table[at + 3]) - 1
     sum = 0
     if family >= _CRC:
-        crc = crcs[family << 8 | table[at + 6]]
+        crcs += table[at + 6] << 8
         for k in range(table[at + 5] & 15, (table[at + 5] >> 4) + 1):
             if k != own:
-                sum = crc[sum ^ data[k]]
+                sum = table[crcs + (sum ^ data[k])]
         for k in range(table[at + 4] >> 4):
-            sum = crc[sum]
+            sum = table[crcs + sum]
         return sum ^ table[at + 7]
     for k in range(table[at + 5] & 15, (table[at + 5] >> 4) + 1):
         b = data[k]

@@ -6,22 +6,16 @@ from array import array
 from . import const
 from .alert import unbucket
 from .bucket import bucket
-from .bus import elapsed
 from .mixture import Mixture
 
 try:
-    from .windows_viper import follow as native
+    from .windows_viper import follow
 except Exception:
     # as in dense.py: no native code here
-    native = None
+    from .windows_plain import follow
 
 _HEADER = const(40)
 _FEATURES = const(5)
-# As in fingerprint.py.
-_N = const(1)
-_S = const(16)
-_US = const(17)
-_SLOT = const(20)
 # `state`: limits of the window, its last frame, and its totals: frames, ids, the longest silence, changed bits, changed
 # payloads, and frames of known ids
 _WINDOW = const(0)
@@ -38,48 +32,8 @@ _KNOWN = const(10)
 _STATE = const(11)
 
 
-# Takes in a frame: whether the window was over before it.
-def follow(now, octets, state, tables):
-    s = now[_S]
-    us = now[_US]
-    n = now[_N]
-    since = -1
-    if state[_START_S] >= 0:
-        since = elapsed(s, us, state[_START_S], state[_START_US])
-        if since >= state[_WINDOW]:
-            return True
-    if since < 0:
-        state[_START_S] = state[_LAST_S] = s
-        state[_START_US] = state[_LAST_US] = us
-        for i in range(_TOTALS, _STATE):
-            state[i] = 0
-        for i in range(n, 2 * n):
-            tables[i] = 0
-    state[_SILENCE] = max(state[_SILENCE], elapsed(s, us, state[_LAST_S], state[_LAST_US]))
-    state[_LAST_S] = s
-    state[_LAST_US] = us
-    state[_TOTALS] += 1
-    slot = now[_SLOT]
-    if slot < n:
-        state[_KNOWN] += 1
-        if not tables[n + slot]:
-            state[_IDS] += 1
-        if tables[n + slot] < 255:
-            tables[n + slot] += 1
-        flipped = tables[slot]
-        for k in range(8):
-            flipped ^= octets[k]
-        if flipped:
-            tables[slot] ^= flipped
-            state[_CHANGES] += 1
-            while flipped:
-                state[_FLIPS] += flipped & 1
-                flipped >>= 1
-    return False
-
-
 class Detector:
-    def __init__(self, model, fingerprint, kernel=native or follow):
+    def __init__(self, model, fingerprint, kernel=follow):
         head = struct.unpack("<HBBHBBIHHHH", model.part("WNDW", 0, 20))
         self.threshold, self.need, self.of, n, features, _, window = head[:7]
         self.edge, self.base, self.slope = head[7:10]
