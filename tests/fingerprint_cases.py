@@ -54,9 +54,9 @@ class Known:
         self.n = len(keys)
         self.now = array("i", bytes(4 * ({AT.KEYS} + 6 * self.n)))
         self.now[{AT.N}] = self.n
+        for i in range(self.n):
+            self.now[{AT.KEYS} + i] = keys[i]
         self.octets = bytearray(8)
-    def find(self, key):
-        return self.keys.index(key) if key in self.keys else self.n
 
 def step(detector, known, s, us, slot, code, data):
     now = known.now

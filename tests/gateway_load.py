@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from canbean.detect import model
 from canbean.detect.learn import learn
 from canbean.detect.select import select
 from canbean.tiny import cbm
-from conftest import RUN_32
+from conftest import RUN_32, Vm, find_vm
+from parity_cases import frame_records
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,10 +59,15 @@ def bus(seconds: float, seed: int) -> Frames:
     return Frames.concat([one, two.changed(id=two.id + 0x400)]).in_time_order()
 
 
-def bus_model(path: Path) -> Path:
-    """A model of that bus."""
-    # What the smallest board gets: the fingerprint alone (`select` leaves out what does not fit).
-    learned = select(learn([bus(120, 1)]), ["fingerprint"]).learned
+def bus_model(path: Path, detectors: tuple[str, ...] | None = ("fingerprint",)) -> Path:
+    """A model of that bus.
+
+    Args:
+        detectors: those that it gets; None leaves the choice to the trials, as `can learn` does by default. The
+            smallest board gets the fingerprint alone (`select` leaves out what does not fit).
+    """
+    seconds = 120 if detectors else 900
+    learned = select(learn([bus(seconds, 1)]), detectors).learned
     assert len(learned.fingerprint) == IDS
     cbm.write(path, model.pack(learned, {"name": "load", "data": "simulated", "made_from": "a test"}))
     return path
@@ -86,6 +93,64 @@ def soak(model_path: Path, count: int, heap: str = "23wK", progress=None) -> dic
         "frames_per_second": round(counts.frames / counts.seconds),
         "errors": status["errors"],
     }
+
+
+IN_MEMORY = """
+import gc, json, sys, time
+from canbean.model import Model
+from canbean.watch import SECTIONS, Watch
+
+class Lines:
+    def send(self, kind, pairs):
+        pass
+
+model = Model(sys.argv[1], "gateway", SECTIONS)
+watch = Watch(model, Lines())
+watch.golden(model)
+model.close()
+with open(sys.argv[2], "rb") as file:
+    records = file.read()
+
+def play(frame):
+    for at in range(0, len(records), 19):
+        frame(records, at)
+
+def counting(judge):
+    def counted(breathe):
+        global windows
+        windows += 1
+        return judge(breathe)
+    return counted
+
+gc.collect()
+gc.disable()
+before = gc.mem_alloc()
+start = time.ticks_us()
+play(watch.frame)
+us = time.ticks_diff(time.ticks_us(), start)
+grown = gc.mem_alloc() - before
+alerts = watch.alerts
+windows = 0
+watch.reset()
+for one in watch.windows:
+    one.judge = counting(one.judge)
+play(watch.frame)
+frames = len(records) // 19
+names = ["fingerprint"] + (["checks"] if watch.checks else []) + [one.name for one in watch.windows]
+print(json.dumps({
+    "detectors": names, "frames": frames, "frames_per_second": 1000000 * frames // us, "alerts": alerts,
+    "windows": windows, "allocated_bytes": grown,
+}))
+"""
+
+
+def in_memory(model_path: Path, frames: Frames, folder: Path) -> dict[str, object]:
+    """Frames a second through the watch on the unix VM, and what it allocated meanwhile; alerts allocate."""
+    records = folder / "frames.bin"
+    records.write_bytes(frame_records(frames)[1])
+    executable = find_vm()
+    assert executable is not None
+    return json.loads(Vm(executable).run(IN_MEMORY, model_path, records, heap="32M"))
 
 
 def ledger(model_path: Path, folder: Path) -> int:

@@ -6,6 +6,7 @@ from .bucket import bucket
 _MOST = const(4)
 _WAKE_S = const(11)
 _SHARE = const(15)
+_S = const(16)
 _SLOT = const(20)
 _START = const(21)
 _RATE = const(22)
@@ -14,6 +15,7 @@ _DLC = const(24)
 _BROKEN = const(25)
 _SPAN = const(26)
 _BYTE = const(27)
+_KEYS = const(32)
 _PAYLOAD = const(8)
 
 LENGTHS = b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0c\x10\x14\x18\x20\x30\x40"
@@ -67,11 +69,15 @@ def words(watch, key, code, data):
             return (part,) + words(checks, part)
     if most == now[_START]:
         expected = "only in the first %d s after waking up" % record[at + 11]
-        return "rate", expected, "%d s after it" % (fingerprint.last[3 * i] - now[_WAKE_S])
+        return "rate", expected, "%d s after it" % (now[_S] - now[_WAKE_S])
     if most == now[_RATE]:
         return "rate", "at most %d of 32 frames" % now[_MOST], "%d of them" % now[_SHARE]
     if most == now[_TIMING]:
-        edge, seen, expected = record[at + 2], fingerprint.last[3 * i + 2], "1 gap of at least %d us"
+        edge, seen, expected = (
+            record[at + 2],
+            now[_KEYS + 2 * fingerprint.n + 3 * i + 2],
+            "1 gap of at least %d us",
+        )
         short = edge - bucket(seen)
         if short <= 0 or record[at + 4] + (short * record[at + 5] >> 6) < most:
             # one gap alone is worth less

@@ -5,13 +5,12 @@ from array import array
 
 from . import const
 from .bucket import bucket
-from .bus import find
 
 try:
     from .fingerprint_viper import judge
 except Exception:
     # as in dense.py: no native code here
-    from .judge import judge
+    from .bus import judge
 
 CAP = 1024
 # What `judge` adds to the bits: an id that is not known, an id that is late, a bus that had slept; no data frame.
@@ -91,7 +90,6 @@ class Fingerprint:
         now = memoryview(now)
         self.keys = now[_KEYS : _KEYS + n]
         self.timeout = now[_KEYS + n : _KEYS + 2 * n]
-        self.last = now[_KEYS + 2 * n : _KEYS + 5 * n]
         self.novelty = None
         if unknown_bits < CAP:
             from .novelty import Novelty
@@ -113,9 +111,6 @@ class Fingerprint:
             self.octets[_PAYLOAD + 24 * n + i] = 0
         if self.novelty:
             self.novelty.reset()
-
-    def find(self, key):
-        return find(self.now, key)
 
     # The bits of the frame just scored, whose id is not known.
     def unknown(self):

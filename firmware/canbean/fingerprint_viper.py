@@ -1,5 +1,5 @@
-# A frame record scored in native code, one call a frame; the integers are those of judge.py, and fingerprint.py says what
-# the numbers in `now`, `halves` and `octets` are. Where viper's integers have 64 bits a ptr32 reads without a sign: what
+# A frame record scored in native code, one call a frame; the integers are those of `judge` in bus.py; fingerprint.py says
+# what the numbers in `now`, `halves` and `octets` are. Where viper's integers have 64 bits a ptr32 reads without a sign: what
 # is read are keys, times and counts below 2**30, and -1, which is known by its bit 30.
 import micropython
 
@@ -99,7 +99,7 @@ def judge(records: ptr8, now: ptr32, halves: ptr16, octets: ptr8) -> int:
         now[24] = 0
         now[25] = 0
     else:
-        # `known` of judge.py
+        # `known` of bus.py
         now[32 + 5 * n + i] = scored
         last = ptr32(int(now) + (32 + 2 * n + 3 * i << 2))
         record = ptr16(int(halves) + 24 * i)

@@ -7,12 +7,6 @@
 
 from . import const
 
-try:
-    from .link_viper import packet as native
-except Exception:
-    # as in dense.py: no native code here
-    native = None
-
 # CRC-24 (RFC 4880) of the numbers 0..15
 _TABLE = const((
     0x000000, 0x864CFB, 0x8AD50D, 0x0C99F6, 0x93E6E1, 0x15AA1A, 0x1933EC, 0x9F7F17,
@@ -23,34 +17,37 @@ _TABLE = const((
 # Decodes in place the packet from `i` to before its delimiter at `end`; it then begins one further, and its CRC is behind it.
 # False when it is not whole. Each COBS code byte leads to the next and becomes the zero it stands for; the first one makes
 # room for the type.
-def packet(buffer, i, end):
-    start = i + 1
-    i = start + buffer[start]
-    buffer[start] = buffer[start - 1]
-    while i < end:
-        code = buffer[i]
-        buffer[i] = 0
-        i += code
-    if i != end:
-        return False
-    end -= 3
-    crc = 0xB704CE
-    crcs = _TABLE
-    i = start
-    while i < end:
-        byte = buffer[i]
-        crc = (crc & 0xFFFFF) << 4 ^ crcs[crc >> 20 ^ byte >> 4]
-        crc = (crc & 0xFFFFF) << 4 ^ crcs[crc >> 20 ^ byte & 15]
-        i += 1
-    return crc & 255 == buffer[end] and crc >> 8 & 255 == buffer[end + 1] and crc >> 16 == buffer[end + 2]
+try:
+    from .link_viper import packet
+except Exception:
+    # as in dense.py: no native code here
+    def packet(buffer, i, end):
+        start = i + 1
+        i = start + buffer[start]
+        buffer[start] = buffer[start - 1]
+        while i < end:
+            code = buffer[i]
+            buffer[i] = 0
+            i += code
+        if i != end:
+            return False
+        end -= 3
+        crc = 0xB704CE
+        crcs = _TABLE
+        i = start
+        while i < end:
+            byte = buffer[i]
+            crc = (crc & 0xFFFFF) << 4 ^ crcs[crc >> 20 ^ byte >> 4]
+            crc = (crc & 0xFFFFF) << 4 ^ crcs[crc >> 20 ^ byte & 15]
+            i += 1
+        return crc & 255 == buffer[end] and crc >> 8 & 255 == buffer[end + 1] and crc >> 16 == buffer[end + 2]
 
 
 class Link:
     # readinto(buffer) -> count, or None or 0 when nothing is there; on_command(bytes); on_packet(buffer,
     # start, end) with the packet, type first, decoded in place; on_error(exception) takes what these two
     # raise. EOFError, the end of the line, goes through.
-    def __init__(self, readinto, on_command, on_packet, on_error, chunk=256, longest=160, kernel=native):
-        self.kernel = kernel or packet
+    def __init__(self, readinto, on_command, on_packet, on_error, chunk=256, longest=160):
         self.readinto = readinto
         self.on_command = on_command
         self.on_packet = on_packet
@@ -124,7 +121,7 @@ class Link:
 
     def _packet(self, i, end):
         # type, COBS code byte, up to 59 bytes, CRC
-        if not 5 <= end - i <= 64 or not self.kernel(self._buffer, i, end):
+        if not 5 <= end - i <= 64 or not packet(self._buffer, i, end):
             return False
         try:
             self.on_packet(self._buffer, i + 1, end - 3)

@@ -6,12 +6,6 @@ from array import array
 from . import const
 from .alert import id_text
 
-try:
-    from .order_viper import follow as native
-except Exception:
-    # as in dense.py: no native code here
-    native = None
-
 _HEADER = const(16)
 _WORTH = const(32)
 _RECORD = const(24)  # three partners of eight bytes
@@ -31,52 +25,55 @@ _TOLD = const(6)
 _WORTHS = const(7)
 
 
-# Takes in a frame: whether the window is full.
-def follow(now, octets, state, tables):  # noqa: ARG001 - every detector is called so
-    if now[_SLOT] < now[_N]:
-        count(now[_SLOT], now[_N], state, tables)
-    state[_FRAMES] += 1
-    return state[_FRAMES] >= state[_WINDOW]
+try:
+    from .order_viper import follow
+except Exception:
+    # as in dense.py: no native code here
+    # Takes in a frame: whether the window is full.
+    def follow(now, octets, state, tables):  # noqa: ARG001 - every detector is called so
+        if now[_SLOT] < now[_N]:
+            count(now[_SLOT], now[_N], state, tables)
+        state[_FRAMES] += 1
+        return state[_FRAMES] >= state[_WINDOW]
 
-
-# What the runs of an id's partners cost: the least of the three.
-def count(slot, n, state, tables):
-    at = slot * _RECORD
-    counts = _RECORD * n
-    tables[counts + slot] = tables[counts + slot] + 1 & 255
-    if tables[at] | tables[at + 1] << 8 == slot:
-        return
-    then = counts + n + 3 * slot
-    before = tables[counts + 4 * n + slot]
-    now = 0
-    least = 16
-    for j in range(3):
-        last = tables[counts + (tables[at] | tables[at + 1] << 8)]
-        run = last - tables[then + j] & 255
-        tables[then + j] = last
-        kind = min(max(run - tables[at + 2], 0), 2)
-        now |= kind << 2 * j
+    # What the runs of an id's partners cost: the least of the three.
+    def count(slot, n, state, tables):
+        at = slot * _RECORD
+        counts = _RECORD * n
+        tables[counts + slot] = tables[counts + slot] + 1 & 255
+        if tables[at] | tables[at + 1] << 8 == slot:
+            return
+        then = counts + n + 3 * slot
+        before = tables[counts + 4 * n + slot]
+        now = 0
+        least = 16
+        for j in range(3):
+            last = tables[counts + (tables[at] | tables[at + 1] << 8)]
+            run = last - tables[then + j] & 255
+            tables[then + j] = last
+            kind = min(max(run - tables[at + 2], 0), 2)
+            now |= kind << 2 * j
+            if before < _ONCE:
+                k = 3 * (before >> 2 * j & 3) + kind
+                cost = tables[at + 3 + (k >> 1)] >> ((k & 1) << 2) & 15
+                if cost < least:
+                    least = cost
+                    told = j
+                    told_run = run
+            at += 8
+        tables[counts + 4 * n + slot] = _ONCE if before == _NEVER else now
         if before < _ONCE:
-            k = 3 * (before >> 2 * j & 3) + kind
-            cost = tables[at + 3 + (k >> 1)] >> ((k & 1) << 2) & 15
-            if cost < least:
-                least = cost
-                told = j
-                told_run = run
-        at += 8
-    tables[counts + 4 * n + slot] = _ONCE if before == _NEVER else now
-    if before < _ONCE:
-        worth = state[_WORTHS + least]
-        state[_RAW] += worth
-        if worth > state[_MOST]:
-            state[_MOST] = worth
-            state[_BLAMED] = slot
-            state[_RUN] = told_run
-            state[_TOLD] = told << 2 | before >> 2 * told & 3
+            worth = state[_WORTHS + least]
+            state[_RAW] += worth
+            if worth > state[_MOST]:
+                state[_MOST] = worth
+                state[_BLAMED] = slot
+                state[_RUN] = told_run
+                state[_TOLD] = told << 2 | before >> 2 * told & 3
 
 
 class Detector:
-    def __init__(self, model, fingerprint, kernel=native):
+    def __init__(self, model, fingerprint, kernel=follow):
         head = struct.unpack("<HBBHBBHHHH", model.part("ORDR", 0, _HEADER))
         self.threshold, self.need, self.of, n, partners, window = head[:6]
         self.edge, self.base, self.slope = head[6:9]
@@ -84,7 +81,7 @@ class Detector:
             raise ValueError("section ORDR does not hold what it says")
         self.n = n
         self.keys = fingerprint.keys
-        self.kernel = kernel or follow
+        self.kernel = kernel
         self.state = array("i", bytes(4 * _WORTHS + 2 * _WORTH))
         self.state[_WINDOW] = window
         worth = model.part("ORDR", _HEADER, _WORTH)

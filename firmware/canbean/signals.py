@@ -3,6 +3,7 @@ import struct
 from array import array
 
 from . import const
+from .bus import find
 
 try:
     from .signals_viper import follow
@@ -61,7 +62,7 @@ class Signals:
         self.begin[ids] = count
         for i in range(ids):
             key, stale, length, self.begin[i] = struct.unpack("<IHBB", pieces.take(8))
-            slot = fingerprint.find(key)
+            slot = find(fingerprint.now, key)
             if slot == n or length > 8 or self.begin[i] > count:
                 raise ValueError("a signal of an id that the fingerprint does not have")
             self.slots[i] = slot

@@ -12,7 +12,7 @@ from parity_cases import frame_records
 from viper32 import Kernel
 
 PATH = firmware.folder() / "canbean" / "fingerprint_viper.py"
-plain = firmware.module("judge").judge
+plain = firmware.module("bus").judge
 
 
 def crowded(rng, table):
