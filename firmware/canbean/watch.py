@@ -26,7 +26,7 @@ _ASKED = const(28)
 _SILENT = const(29)
 _KEYS = const(32)
 WINDOWS = ("CLCK", "LSTW", "ORDR", "VAEW", "WNDW")  # sections of detectors of windows
-SECTIONS = ("META", "GOLD", "FPRN", "CHKS", "RULE") + WINDOWS
+SECTIONS = ("META", "GOLD", "FPRN", "CHKS", "RULE", "PLAN") + WINDOWS
 
 
 class Watch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +108,11 @@ def run_on(
     Returns:
         The alerts as lines, and counts of what happened.
     """
+    if gateway.plan is not None:
+        # What a board's filters keep away it is not sent either.
+        passed = gateway.plan.filters.passes(frames.key)
+        lines, counts = run_on(where, model, replace(gateway, plan=None), frames[passed], speed, show)
+        return lines, {**counts, "unseen": int((~passed).sum())}
     if where == "host":
         if speed is not None:
             raise UsageError("--speed is for boards: the host needs no clock")

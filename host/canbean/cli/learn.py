@@ -12,6 +12,7 @@ import typer
 from canbean.board import profiles
 from canbean.cli.logs import AcceptCut, AsJson, Bus, From, Strict, To, provenance, read
 from canbean.cli.output import json_line, note, results, table, waiting
+from canbean.cli.plan import seen_by
 from canbean.cli.portrait import portrait_options, write_portrait
 from canbean.cli.rules import Allow, Deny
 from canbean.detect import board_cost, model
@@ -50,6 +51,10 @@ def learn_(
     allow: Allow = None,
     deny: Deny = None,
     seed: Annotated[int, typer.Option(min=0, help="Of what detectors draw and of the injected attacks.")] = 0,
+    plan: Annotated[
+        Path | None,
+        typer.Option(metavar="M2.cbm", help="Learn what passes the filters of a plan ('can plan')."),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option(metavar="R.html", help="Show the fingerprint, with the fields found.")
     ] = None,
@@ -70,8 +75,10 @@ def learn_(
     writable(output, *clean)
     names = portrait_options(report, dbc_path, output, *clean)
     parts = [read(path, from_s, to_s, bus=bus, accept_cut=accept_cut, strict=strict).frames for path in clean]
+    planned, words, parts = seen_by(plan, parts)
     with waiting("learning the fingerprint") as step:
         learned = learn(parts, per_hour=per_hour)
+        learned = replace(learned, gateway=replace(learned.gateway, plan=planned))
         wanted = None if detectors is None else [name.strip() for name in detectors.split(",")]
         selected = select(learned, wanted, limits=limits_of(profile), seed=seed, step=step)
     learned = replace(selected.learned, gateway=replace(selected.learned.gateway, rules=rules))
@@ -86,6 +93,7 @@ def learn_(
             made_from.update(column.tobytes())
     data = provenance(*parts)
     meta = {"name": output.stem, "data": data, "made_from": made_from.hexdigest(), "board": board}
+    meta |= {"plan": words} if planned else {}
     blob = cbm.pack(model.pack(learned, meta))
     write_bytes(output, blob)
     if report is not None:

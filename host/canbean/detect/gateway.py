@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from canbean.detect.check_judge import Judgement
     from canbean.detect.checks import Checks
     from canbean.detect.fingerprint import Fingerprint, Surprise
+    from canbean.detect.plan import Plan
     from canbean.detect.windows import Detector
 
 
@@ -32,12 +33,14 @@ class Gateway:
         checks: what payloads obey, or None.
         detectors: what else judges, by name.
         rules: what an engineer allows and denies.
+        plan: which frames it sees, or None where it sees all.
     """
 
     fingerprint: Fingerprint
     checks: Checks | None = None
     detectors: Mapping[str, Detector] = field(default_factory=dict)
     rules: Rules = field(default_factory=Rules)
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True)

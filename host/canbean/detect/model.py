@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from canbean.can.frames import LENGTHS, Frames
-from canbean.detect import checks, detectors, fingerprint, rules
+from canbean.detect import checks, detectors, fingerprint, plan, rules
 from canbean.detect.gateway import Gateway, scored
 from canbean.detect.rules import Rules
 from canbean.errors import ModelError
@@ -39,6 +39,8 @@ def sections(gateway: Gateway) -> dict[str, bytes]:
         found[detectors.module(name).TAG] = detector.to_bytes()
     if gateway.rules:
         found[rules.SECTION] = gateway.rules.to_bytes()
+    if gateway.plan is not None:
+        found[plan.SECTION] = gateway.plan.to_bytes()
     return found | {"GOLD": golden.pack(golden_frames(gateway))}
 
 
@@ -59,7 +61,7 @@ def unpack(model: cbm.Model, name: str) -> Gateway:
             f"{name}: is a model for {app!r}, not for the CAN gateway; learn one with 'can learn'"
         )
     tags = {detectors.module(one).TAG: one for one in detectors.names()}
-    model.refuse_unknown({fingerprint.SECTION, checks.SECTION, rules.SECTION, *tags}, name)
+    model.refuse_unknown({fingerprint.SECTION, checks.SECTION, rules.SECTION, plan.SECTION, *tags}, name)
     try:
         known = fingerprint.Fingerprint.from_bytes(found[fingerprint.SECTION])
         return Gateway(
@@ -71,6 +73,7 @@ def unpack(model: cbm.Model, name: str) -> Gateway:
                 if tag in found
             },
             rules.read(model, name),
+            plan.Plan.from_bytes(found[plan.SECTION]) if plan.SECTION in found else None,
         )
     except ModelError as error:
         text = str(error)

@@ -64,7 +64,7 @@ class _Finding:
 
 
 def replay(gateway: Gateway, frames: Frames) -> Replayed:
-    """Score frames of one bus from a fresh start and raise the alerts.
+    """Score frames of one bus from a fresh start and raise the alerts; of a plan those frames that pass its filters.
 
     Raises:
         LogError: frames of several buses, or times before 0.
@@ -75,6 +75,12 @@ def replay(gateway: Gateway, frames: Frames) -> Replayed:
         raise LogError(f"the log holds several buses ({names}): choose one with --bus")
     if len(frames) and int(frames.t_us.min()) < 0:
         raise LogError("the log has times before 0, which no board can tell")
+    if gateway.plan is not None:
+        passed = np.flatnonzero(gateway.plan.filters.passes(frames.key))
+        seen = replay(replace(gateway, plan=None), frames[passed])
+        bits = np.zeros(len(frames), np.int64)
+        bits[passed] = seen.bits
+        return Replayed(seen.alerts, bits, seen.unscored)
     fingerprint = gateway.fingerprint
     if gateway.rules:
         allowed = [gateway.rules.allows_id(int(key)) for key in fingerprint.keys]

@@ -91,6 +91,20 @@ def history(model: cbm.Model, name: str) -> list[dict[str, Any]]:
     return said
 
 
+def noted(model: cbm.Model, name: str, what: str, when: datetime, parent: str) -> list[dict[str, Any]]:
+    """META's `tuned` with one more entry; arguments as `tuned`.
+
+    Raises:
+        ModelError: as `history`.
+    """
+    entry = {
+        "when": when.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "what": what if len(what) <= WHAT_MOST else what[: WHAT_MOST - 3] + "...",
+        "parent": parent,
+    }
+    return [*history(model, name), entry][-HISTORY:]
+
+
 def tuned(
     model: cbm.Model, name: str, threshold: int, wanted: Rules, *, what: str, when: datetime, parent: str
 ) -> cbm.Model:
@@ -121,12 +135,7 @@ def tuned(
     sections.pop(rules.SECTION, None)
     if wanted:
         sections[rules.SECTION] = wanted.to_bytes()
-    entry = {
-        "when": when.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "what": what if len(what) <= WHAT_MOST else what[: WHAT_MOST - 3] + "...",
-        "parent": parent,
-    }
-    meta = model.read_meta(name) | {"tuned": [*known.history, entry][-HISTORY:]}
+    meta = model.read_meta(name) | {"tuned": noted(model, name, what, when, parent)}
     sections["META"] = cbm.encode_meta(meta)
     made = cbm.Model(sections, model.version, model.arithmetic, model.minimum_firmware)
     # The golden frames hold surprises, which no threshold and no rule changes: they are answered as before.
