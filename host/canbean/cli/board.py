@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from canbean.board import VirtualBoard, profiles
+from canbean.cli import board_bench, settle
 from canbean.cli.output import note, results, table
 from canbean.errors import ModelError
 from canbean.tiny import cbm
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from canbean.board.profiles import Profile
 
 app = typer.Typer(no_args_is_help=True)
+app.command("bench")(board_bench.bench_)
+app.command("settle")(settle.settle)
 
 
 @app.command("list")
