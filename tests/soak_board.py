@@ -1,3 +1,4 @@
+# ruff: noqa: PTH123, SIM115
 # The board of a soak (tests/soak_load.py), in the VM as boards/soak.py: its bus plays the file `round.bin` again and again as
 # fast as it is taken, and its ticks are those of the frames, wrapping at 2**30 as an ESP8266's. Every round it is asked for
 # its status; after `rounds` or `seconds` its serial line ends.
@@ -20,9 +21,9 @@ with open("plan.txt") as file:
 
 
 class State:
-    # both wrap some minutes after the start
-    us = WRAP - 90000000
-    ms = WRAP - 90000
+    # both wrap half a minute after the start
+    us = WRAP - 30000000
+    ms = WRAP - 30000
     round = 0
     asked = 0
     polls = 0
@@ -97,13 +98,15 @@ def open_serial():
 
     def readinto(buffer):
         if State.asked == State.round:
+            if State.asked >= rounds > 0:
+                raise EOFError
             State.polls += 1
             if State.polls > 1000:
                 # a gateway that refused its model has no bus
                 raise EOFError
             return 0
         State.asked = State.round
-        if State.round > rounds > 0 or time.time() - begin > seconds > 0:
+        if time.time() - begin > seconds > 0:
             raise EOFError
         buffer[:7] = b"status\n"
         return 7

@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ from canbean.tiny import cbm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from canbean.board import Record
 
 
 ROUND_S = 20
@@ -53,7 +56,8 @@ def traffic(rounds: int, *, attacked: bool, seed: int = 3) -> Frames:
     return Frames.concat(many).changed(buses=("simulated",))
 
 
-def gateway_of(names: list[str]) -> tuple[cbm.Model, Gateway]:
+@cache
+def gateway_of(*names: str) -> tuple[cbm.Model, Gateway]:
     """The model of that bus with some detectors of windows, and what it knows."""
     learned = learn([traffic(4, attacked=False)])
     found = {name: detectors.module(name).learn(learned.clean) for name in names}
@@ -121,7 +125,7 @@ class Soak:
 
 def soak(
     folder: Path, *, rounds: int = 0, seconds: int = 0, names: list[str], heap: str = "23wK",
-    progress: Callable[[Soak], None] = lambda _: None,
+    progress: Callable[[Soak], None] = lambda _: None, on_alert: Callable[[Record], None] = lambda _: None,
 ) -> Soak:  # fmt: skip
     """Run the gateway for some rounds, or for some seconds.
 
@@ -132,8 +136,9 @@ def soak(
         names: detectors of windows beside the fingerprint.
         heap: of the VM.
         progress: called after each round.
+        on_alert: called with each alert.
     """
-    made, gateway = gateway_of(names)
+    made, gateway = gateway_of(*names)
     firmware.build(folder, "gateway", "linux", architecture="x64")
     board = firmware._compile("soak.py", Path(__file__).with_name("soak_board.py").read_bytes(), "x64")
     (folder / "boards" / "soak.mpy").write_bytes(board)
@@ -147,7 +152,9 @@ def soak(
     said, lines, begin = Soak(), Lines(), time.monotonic()
     command = [find_vm(), "-X", f"heapsize={heap}", "-c", START]
     environment = {**os.environ, "MICROPYPATH": ""}
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as vm:
+    with subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as vm:
         assert vm.stdout is not None
         assert vm.stderr is not None
         alerts = 0
@@ -155,8 +162,10 @@ def soak(
             for record in lines.take(data):
                 values = record.values
                 alerts += values["type"] == "alert"
-                if values["type"] in ("error", "hello") and values.get("golden") != "ok":
-                    said.words = str(values.get("reason", "no model"))
+                if values["type"] == "error":
+                    said.words = str(values["reason"])
+                if values["type"] == "alert":
+                    on_alert(record)
                 if values["type"] == "status":
                     said.status.append(values)
                     said.alerts, said.frames = alerts, len(one) * said.rounds
@@ -178,5 +187,3 @@ def records(frames: Frames) -> bytes:
     table[:, 7:11] = frames.key.astype("<u4")[:, None].view(np.uint8)
     table[:, 11:] = frames.data[:, :8]
     return table.tobytes()
-
-

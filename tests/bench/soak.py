@@ -17,7 +17,9 @@ from soak_load import ROUND_S, soak
 
 def main():
     parser = argparse.ArgumentParser(prog="tools/bench soak", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=20.0, help="of this machine; ends sooner after 24 hours of the bus")
+    parser.add_argument(
+        "--minutes", type=float, default=20.0, help="of this machine; ends sooner after 24 hours of the bus"
+    )
     parser.add_argument("--heap", default="23wK", help="the VM's, as its -X heapsize takes it")
     parser.add_argument("--detectors", default="sequence", help="beside the fingerprint, A,B or none")
     parser.add_argument("--json", action="store_true")
@@ -35,7 +37,12 @@ def main():
             heap=options.heap, progress=progress,
         )  # fmt: skip
     faults = said.faults()
-    figures = {"data": "simulated", "board": f"virtual, heap {options.heap}", **said.describe(), "faults": faults}
+    figures = {
+        "data": "simulated",
+        "board": f"virtual, heap {options.heap}",
+        **said.describe(),
+        "faults": faults,
+    }
     if options.json:
         print(json.dumps(figures))
     else:
