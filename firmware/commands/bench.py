@@ -17,8 +17,7 @@ _RECORD = const(19)
 _DATA = const(11)
 _COLUMNS = const(12)
 _LATE = const(7)
-_PAYLOAD = const(8)
-_LOW = const(8)
+_LOW = const(16)
 _PERIOD_MOST = const(100000)  # ms
 
 # CPython's clock is no board's
@@ -65,7 +64,7 @@ class Bench:
                 code += 1
             head(self.records, at, self, fingerprint.keys[i], 0, code)
             for k in range(8):
-                self.records[at + _DATA + k] = fingerprint.octets[_PAYLOAD + 24 * i + _LOW + k]
+                self.records[at + _DATA + k] = fingerprint.octets[_LOW + 24 * i + k]
 
     # -> microseconds and bytes that judging so many frames took.
     def judge(self, frames):
@@ -116,10 +115,7 @@ def run(app, words):
     if not 0 < frames <= 100000:
         raise ValueError("bench 1 to 100000 frames")
     frames = (frames + _BATCH - 1) // _BATCH * _BATCH
-    lines = watch.lines
-    checks = watch.checks
-    windows = watch.windows
-    fingerprint = watch.fingerprint
+    lines, checks, windows, fingerprint = watch.lines, watch.checks, watch.windows, watch.fingerprint
     threshold = fingerprint.threshold
     gates = [one.threshold for one in windows]
     say(app, "idle", 0, 0, 0)
@@ -139,9 +135,7 @@ def run(app, words):
             bench.judge(_BATCH)
             found.append((name,) + bench.judge(frames))
     finally:
-        watch.lines = lines
-        watch.checks = checks
-        watch.windows = windows
+        watch.lines, watch.checks, watch.windows = lines, checks, windows
         fingerprint.threshold = threshold
         for one, gate in zip(windows, gates):
             one.threshold = gate
