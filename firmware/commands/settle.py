@@ -27,6 +27,7 @@ def lost(app):
 class Settle:
     name = "settle"
     state = tables = None
+    threshold = 0
 
     def __init__(self, app, seconds):
         self.app = app

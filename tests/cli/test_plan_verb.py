@@ -108,6 +108,14 @@ def test_the_rate_comes_from_a_bench_too(folder):
     assert said["detectors_left_out"] == said["unseen"] == []
 
 
+def test_without_an_output_it_is_only_shown(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = canbean("can", "plan", "-m", folder / "m.cbm", "--board", "wemos-d1-mini", "--max-fps", "5000")
+    assert done.code == 0, done.err
+    assert "covers 100.0 % of the risk" in done.out
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_wrong_is_one_clear_line(folder, tmp_path):
     failed(plan(folder, "--board", "linux"), "give --max-fps")
     failed(plan(folder, "--max-fps", "0"), "--max-fps 0")

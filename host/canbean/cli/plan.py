@@ -33,7 +33,12 @@ SHOWN = 12
 @app.command("plan")
 def plan_(
     model: Annotated[Path, typer.Option("-m", "--model", metavar="M.cbm")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="M2.cbm")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="M2.cbm", help="The model with the plan; without, it is only shown."
+        ),
+    ] = None,
     board: Annotated[
         str, typer.Option(metavar="B", help="What watches: see 'canbean board list'.")
     ] = "wemos-d1-mini",
@@ -67,7 +72,8 @@ def plan_(
     The plan goes into M2.cbm, which watches what passes with what still holds of M.cbm. Then learn anew, as the board will see the bus:
     'can learn CLEAN --plan M2.cbm -o M3.cbm'.
     """  # fmt: skip
-    writable(output, *filter(None, (log, priorities)))
+    if output is not None:
+        writable(output, *filter(None, (log, priorities)))
     blob, name = read_bytes(model, "model file"), str(model)
     found = cbm.unpack(blob, name)
     gateway = models.unpack(found, name)
@@ -93,10 +99,11 @@ def plan_(
         "tuned": noted(found, name, "can plan", datetime.now(UTC), cbm.digest(blob)),
     }
     new = cbm.Model({"META": cbm.encode_meta(meta), **models.sections(narrow)})
-    models.check(new, str(output))
-    write_bytes(output, cbm.pack(new))
+    models.check(new, str(output or name))
+    if output is not None:
+        write_bytes(output, cbm.pack(new))
     said = {
-        "model": str(output), "data": meta.get("data") if frames is None else provenance(frames), "board": board,
+        "model": None if output is None else str(output), "data": meta.get("data") if frames is None else provenance(frames), "board": board,
         "max_fps_from": source, "rates_from": "model" if log is None else str(log), **covered,
         "detectors_left_out": dropped,
     }  # fmt: skip
@@ -104,6 +111,8 @@ def plan_(
         json_line(said)
     else:
         _show(said)
+    if output is None:
+        return
     if found.signed:
         note("the model was signed and the new one is not: sign it with 'model sign'")
     if covered["ids_seen"] < covered["ids"]:
@@ -181,7 +190,11 @@ def _text(path: Path) -> str:
 def _show(said: dict[str, Any]) -> None:
     """Print a plan, for people."""
     rows = ((str(f["buffer"]), f["mask"], f["filter"], f"{f['ids']:,}") for f in said["filters"])
-    table(f"{said['model']}: filters", ("buffer", "mask", "filter", "identifiers that pass"), rows)
+    table(
+        f"{said['model'] or 'not written'}: filters",
+        ("buffer", "mask", "filter", "identifiers that pass"),
+        rows,
+    )
     results.print(
         f"covers {100 * said['risk']:.1f} % of the risk: {said['ids_seen']} of {said['ids']} ids, "
         f"{100 * said['frames']:.1f} % of the frames ({said['data']} data)"
