@@ -1,12 +1,15 @@
 """Masks and filters against a plain statement of what an MCP2515 receives."""
 
+import struct
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canbean.can.filters import BITS, EXTENDED, Filters, volume
 from canbean.errors import ModelError
+from mcp2515_cases import Bus
 
 
 def received(filters, key):
@@ -95,3 +98,22 @@ def test_a_bank_that_is_not_needed_repeats_the_other():
         {"buffer": 0, "mask": "7F0", "filter": "100", "ids": 16},
         {"buffer": 1, "mask": "7F0", "filter": "100", "ids": 16},
     ]
+
+
+@settings(max_examples=30, deadline=None)
+@given(filters=both, seed=st.integers(0, 99))
+def test_the_chip_behind_its_driver_receives_just_that(filters, seed):
+    # As the gateway hands the section to the driver.
+    words = struct.unpack("<8I", filters.to_bytes())
+    bus = Bus(filters=list(words))
+    rng = np.random.default_rng(seed)
+    keys = [
+        int(one) ^ 1 << int(rng.integers(29 if one >> 29 else 11))
+        for one in filters.filters
+        for _ in range(3)
+    ]
+    for key in [*filters.filters, *keys]:
+        data = rng.integers(0, 256, 8, np.uint8).tobytes()
+        there = bus.chip.receive(key, 8, data) is not None
+        assert there == filters.passes(np.array([key], np.uint32))[0], f"{key:X}"
+        bus.receive()
