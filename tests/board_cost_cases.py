@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -25,10 +24,8 @@ from fuel_load import MEASURE, fingerprint_section
 if TYPE_CHECKING:
     from pathlib import Path
 
-FRAMES = """
-import gc, sys
-gc.disable()
-sys.path.insert(0, "/input")
+LOAD = """
+import gc
 sections = {sections!r}
 class Model:
     sections = sections
@@ -38,15 +35,20 @@ class Model:
         return sections[tag][start : start + length]
 class Lines:
     pass
-from canbean.watch import Watch
-watch = Watch(Model(), Lines())
-for one in (watch.fingerprint,) + tuple(watch.windows):
-    one.threshold = 30000  # no alerts
-n = watch.fingerprint.n
-records = bytearray({ids} * 19)
-for i in range({ids}):
-    key = 0x100 + 16 * (i * 7 % n)
-    records[19 * i : 19 * i + 19] = bytes([0, 0, 0, 0, 0, 0, 128, key & 255, key >> 8, 0, 0, 7] + [85] * 6 + [9])
+def make():
+    from canbean.watch import Watch
+    watch = Watch(Model(), Lines())
+    for one in (watch.fingerprint,) + tuple(watch.windows):
+        one.threshold = 30000  # no alerts
+    records = bytearray({ids} * 19)
+    for i in range({ids}):
+        key = 0x100 + 16 * (i * 7 % {ids})
+        records[19 * i : 19 * i + 19] = bytes([0, 0, 0, 0, 0, 0, 128, key & 255, key >> 8, 0, 0, 7] + [85] * 6 + [9])
+    return watch, records
+watch, records = make()
+def clean():
+    # What a compiler leaves behind lies between the objects, and slows what looks for room.
+    gc.collect()
 def work(first, last):
     for i in range(first, last):
         at = i % {ids} * 19
@@ -56,7 +58,14 @@ def work(first, last):
         records[at + 5] = us >> 8 & 255
         records[at + 6] = 128 | us >> 16
         watch.frame(records, at)
-work(0, {frames:6d})
+"""
+FRAMES = """
+import gc, sys
+gc.disable()
+sys.path.insert(0, "/input")
+import load
+load.clean()
+load.work(0, {frames:6d})
 """
 WARM, COUNTED = 100, 400
 
@@ -97,13 +106,9 @@ def write(of: Gateway, path: Path) -> Path:
 
 def fuel_a_frame(of: Gateway, folder: Path) -> int:
     """Fuel of a frame that raises no alert, its call included; `folder` is empty."""
-    source = firmware.folder() / "canbean"
-    shutil.copytree(source, folder / "canbean", ignore=shutil.ignore_patterns("__pycache__"))
-    sections = model.sections(of)
-    scripts = [
-        FRAMES.format(sections=sections, frames=count, ids=len(of.fingerprint))
-        for count in (WARM, WARM + COUNTED)
-    ]
+    firmware.build(folder, "gateway", "linux")
+    (folder / "load.py").write_text(LOAD.format(sections=model.sections(of), ids=len(of.fingerprint)))
+    scripts = [FRAMES.format(frames=count) for count in (WARM, WARM + COUNTED)]
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, str(folder)],
         input=json.dumps(scripts), capture_output=True, text=True, check=False, timeout=600,

@@ -29,47 +29,54 @@ try:
     from .order_viper import follow
 except Exception:
     # as in dense.py: no native code here
-    # Takes in a frame: whether the window is full.
+    # Takes in a frame: whether the window is full. It is worth what the runs of an id's partners cost, the least of three.
     def follow(now, octets, state, tables):  # noqa: ARG001 - every detector is called so
-        if now[_SLOT] < now[_N]:
-            count(now[_SLOT], now[_N], state, tables)
+        slot = now[_SLOT]
+        n = now[_N]
         state[_FRAMES] += 1
-        return state[_FRAMES] >= state[_WINDOW]
-
-    # What the runs of an id's partners cost: the least of the three.
-    def count(slot, n, state, tables):
+        full = state[_FRAMES] >= state[_WINDOW]
+        if slot >= n:
+            return full
         at = slot * _RECORD
         counts = _RECORD * n
         tables[counts + slot] = tables[counts + slot] + 1 & 255
         if tables[at] | tables[at + 1] << 8 == slot:
-            return
+            return full
         then = counts + n + 3 * slot
         before = tables[counts + 4 * n + slot]
-        now = 0
+        classes = bit = 0
         least = 16
-        for j in range(3):
+        while bit < 6:
             last = tables[counts + (tables[at] | tables[at + 1] << 8)]
-            run = last - tables[then + j] & 255
-            tables[then + j] = last
-            kind = min(max(run - tables[at + 2], 0), 2)
-            now |= kind << 2 * j
+            run = last - tables[then] & 255
+            tables[then] = last
+            kind = run - tables[at + 2]
+            if kind > 0:
+                if kind > 2:
+                    kind = 2
+                classes |= kind << bit
+            else:
+                kind = 0
             if before < _ONCE:
-                k = 3 * (before >> 2 * j & 3) + kind
-                cost = tables[at + 3 + (k >> 1)] >> ((k & 1) << 2) & 15
-                if cost < least:
-                    least = cost
-                    told = j
+                kind += 3 * (before >> bit & 3)
+                kind = tables[at + 3 + (kind >> 1)] >> ((kind & 1) << 2) & 15
+                if kind < least:
+                    least = kind
+                    told = bit
                     told_run = run
+            then += 1
             at += 8
-        tables[counts + 4 * n + slot] = _ONCE if before == _NEVER else now
+            bit += 2
+        tables[counts + 4 * n + slot] = _ONCE if before == _NEVER else classes
         if before < _ONCE:
-            worth = state[_WORTHS + least]
-            state[_RAW] += worth
-            if worth > state[_MOST]:
-                state[_MOST] = worth
+            run = state[_WORTHS + least]
+            state[_RAW] += run
+            if run > state[_MOST]:
+                state[_MOST] = run
                 state[_BLAMED] = slot
                 state[_RUN] = told_run
-                state[_TOLD] = told << 2 | before >> 2 * told & 3
+                state[_TOLD] = told << 1 | before >> told & 3
+        return full
 
 
 class Detector:
