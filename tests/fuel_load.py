@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from canbean.board import firmware
+from canbean.board import firmware, packets
 from canbean.tiny.dense import Dense, Layer
 from canbean.tiny.features import Features
 from canbean.tiny.kernel import Kernel
@@ -59,20 +59,29 @@ sys.stdout.flush()
 os._exit(0)
 """
 
-SCRIPT = """
+CASE = """
 import gc
 import struct
-import sys
-gc.disable()
-sys.path.insert(0, "/input")
 with open("/input/{name}.bin", "rb") as file:
     content = file.read()
 {setup}
+def clean():
+    # What a compiler leaves behind lies between the objects, and slows what looks for room.
+    gc.collect()
+
 def work(first, last):
     for i in range(first, last):
         {call}
+"""
 
-work(0, {calls:6d})
+SCRIPT = """
+import gc
+import sys
+gc.disable()
+sys.path.insert(0, "/input")
+import {name}
+{name}.clean()
+{name}.work(0, {calls:6d})
 """
 
 
@@ -183,6 +192,34 @@ def fingerprint_section(ids: int = 50) -> bytes:
     return head + keys + timeouts + struct.pack("<12H", *record) * ids + payload * ids
 
 
+def _order_section() -> str:
+    """Code that gives that model a section ORDR: the partners of an id are the next ones, with a window of 32 frames."""
+    partners = b"".join(
+        struct.pack("<HB5B", (i + step) % 50, 1, 0x33, 0x33, 0x33, 0x33, 0x03)
+        for i in range(50)
+        for step in (1, 2, 7)
+    )
+    head = struct.pack("<HBBHBBHHHH", 900, 2, 3, 50, 3, 32, 400, 16, 32, 0)
+    return f"sections['ORDR'] = {head + struct.pack('<16H', *range(16)) + partners!r}\n"
+
+
+_RECORDS = (
+    "sections = {'FPRN': content}\n"
+    "class Model:\n"
+    "    sections = sections\n"
+    "    def size(self, tag):\n"
+    "        return len(sections[tag])\n"
+    "    def part(self, tag, start, length):\n"
+    "        return sections[tag][start : start + length]\n"
+    "records = bytearray(19 * 200)\n"
+    "for i in range(200):\n"
+    "    key, us = 0x100 + 16 * (i % 50), 200 * i\n"
+    "    head = [1, 0, 0, 0, us & 255, us >> 8, 128, key & 255, key >> 8, 0, 0]\n"
+    "    records[19 * i : 19 * i + 19] = bytes(head + [7] + [85] * 6 + [9])\n"
+)
+"""Code of a model with that fingerprint, and two hundred frames of its ids as records."""
+
+
 DENSE = "from canbean.dense import Dense\nboard = Dense(content, None)\nx = [(37 * k) % 256 - 128 for k in range(32)]"
 KIND = "from canbean.{0} import {1}\nboard = {1}(content)\nx = [1000, -3000, 5000, 700]"
 
@@ -232,21 +269,24 @@ CASES = {
     ),
     "fingerprint, a frame": lambda: Case(
         fingerprint_section(),
-        "class Model:\n"
-        "    def size(self, tag):\n"
-        "        return len(content)\n"
-        "    def part(self, tag, start, length):\n"
-        "        return content[start : start + length]\n"
-        "from canbean.fingerprint import Fingerprint\n"
+        _RECORDS
+        + "from canbean.fingerprint import Fingerprint\n"
         "board = Fingerprint(Model())\n"
-        "now, halves, octets = board.now, board.halves, board.octets\n"
-        "records = bytearray(19 * 200)\n"
-        "for i in range(200):\n"
-        "    key, us = 0x100 + 16 * (i % 50), 200 * i\n"
-        "    head = [1, 0, 0, 0, us & 255, us >> 8, 128, key & 255, key >> 8, 0, 0]\n"
-        "    records[19 * i : 19 * i + 19] = bytes(head + [7] + [85] * 6 + [9])\n",
+        "now, halves, octets = board.now, board.halves, board.octets\n",
         "now[0] = 19 * (i % 200); board.kernel(records, now, halves, octets)",
         200,
+    ),
+    "fingerprint and sequence, a frame": lambda: Case(
+        fingerprint_section(),
+        _RECORDS + _order_section() + "from canbean.watch import Watch\nboard = Watch(Model(), None)\n",
+        "board.frame(records, 19 * (i % 200))",
+        200,
+    ),
+    "link, a packet of 21 bytes": lambda: Case(
+        packets.packets(np.arange(1, 22, dtype=np.uint8)[:, None]).tobytes(),
+        "from canbean.link import packet\nbuffer = bytearray(content)",
+        "buffer[:] = content; packet(buffer, 0, len(content) - 1)",
+        50,
     ),
 }  # fmt: skip
 """By name; each is made when it is measured."""
@@ -270,11 +310,10 @@ def measure(
     cases = {name: CASES[name]() for name in names}
     scripts = []
     for number, case in enumerate(cases.values()):
-        (folder / f"case{number}.bin").write_bytes(case.content)
-        scripts += [
-            SCRIPT.format(name=f"case{number}", setup=case.setup, call=case.call, calls=calls)
-            for calls in (1, 1 + case.calls)
-        ]
+        label = f"case{number}"
+        (folder / f"{label}.bin").write_bytes(case.content)
+        (folder / f"{label}.py").write_text(CASE.format(name=label, setup=case.setup, call=case.call))
+        scripts += [SCRIPT.format(name=label, calls=calls) for calls in (1, 1 + case.calls)]
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, str(folder)],
         input=json.dumps(scripts), capture_output=True, text=True, check=False, timeout=600,

@@ -183,8 +183,9 @@ def known(now, halves, octets, i, rate):
     broken = wrong = 0
     k = _PAYLOAD + 24 * i
     for b in range(8):
+        byte = octets[b]
         low = octets[k + 8]
-        if (octets[b] ^ low) & octets[k] or not low <= octets[b] <= octets[k + 16]:
+        if (byte ^ low) & octets[k] or byte < low or byte > octets[k + 16]:
             if not wrong:
                 now[_BYTE] = b
             wrong += 1
