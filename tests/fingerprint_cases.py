@@ -47,6 +47,8 @@ def score(board, records, at):
 KNOWN = f"""
 from array import array
 
+breathe = None
+
 class Known:
     # What detectors of windows ask of the fingerprint.
     def __init__(self, keys):
@@ -68,7 +70,7 @@ def step(detector, known, s, us, slot, code, data):
         for k in range(8):
             known.octets[k] = data[k]
     if detector.kernel(now, known.octets, detector.state, detector.tables):
-        return detector.judge(None)
+        return detector.judge(breathe)
     return -1
 """
 """Code that runs a detector of windows frame by frame, on CPython and on MicroPython."""

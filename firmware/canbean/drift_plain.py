@@ -2,9 +2,11 @@
 from . import const
 
 _NONE = const(255)
+# As in fingerprint.py.
 _N = const(1)
 _SLOT = const(20)
 _KEYS = const(32)
+# As in drift.py.
 _CLOCKS = const(0)
 _EVENT = const(1)
 _OFF = const(2)

@@ -3,11 +3,13 @@
 from . import const
 from .bus import elapsed
 
+# As in fingerprint.py.
 _N = const(1)
 _S = const(16)
 _US = const(17)
 _CODE = const(19)
 _SLOT = const(20)
+# As in signals.py.
 _ANCHOR_S = const(0)
 _ANCHOR_US = const(1)
 _PERIOD = const(2)

@@ -7,8 +7,8 @@ from .bus import FOREVER, elapsed
 from .fingerprint import CAP, Fingerprint
 
 _INCIDENT = const(10000000)  # microseconds of silence that end an incident
-# As in fingerprint.py.
 _BITS = const(0xFFFF)
+# As in fingerprint.py.
 _NEW = const(1 << 16)
 _LATE = const(1 << 17)
 _WOKE = const(1 << 18)

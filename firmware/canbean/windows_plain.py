@@ -2,10 +2,12 @@
 from . import const
 from .bus import elapsed
 
+# As in fingerprint.py.
 _N = const(1)
 _S = const(16)
 _US = const(17)
 _SLOT = const(20)
+# As in windows.py.
 _WINDOW = const(0)
 _START_S = const(1)
 _START_US = const(2)
