@@ -12,6 +12,7 @@ import detector_cases
 import drift_cases
 import relation_cases
 from canbean.board import firmware
+from fingerprint_cases import AT
 from viper32 import Kernel
 
 FOLDER = firmware.folder() / "canbean"
@@ -96,3 +97,37 @@ def test_the_cases_say_something(name):
         PLAYS[name](np.random.default_rng(seed), twins)
     assert sum(twins.said) > 2
     assert twins.said.count(0) > 10
+
+
+def of_one_id(gap=0):
+    """What the fingerprint has of a frame of the only id."""
+    now = array("i", bytes(4 * (AT.KEYS + 6)))
+    now[AT.N], now[AT.CODE] = 1, 8
+    now[AT.KEYS + 4] = gap
+    return now
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_a_clock_at_its_tolerance(bits):
+    for gap in (-1, 0, 949, 950, 1000, 1050, 1051):
+        twins = Twins("drift", bits)
+        # one clock: its period, its tolerance, and an offset below 0; its fraction, frames a batch, its id
+        state, tables = array("i", [1, 0, 0, 1000, 50, -5000, -70, 3]), bytearray([7, 8, 0])
+        twins(of_one_id(gap), bytearray(8), state, tables)
+        assert twins.said == [int(not 950 <= gap <= 1050)]
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_a_signal_at_its_age(bits):
+    for late in (-1, 0, 1):
+        twins = Twins("signals", bits)
+        # a sample every ms, one id that came 300 us ago, or is stale after them, and a signal of 13 bits with a sign
+        state = array("i", [5, 0, 1000, 1, 1, 0, 5, 700 + late, 300, 0])
+        tables = bytearray([1, 8, *range(200, 208), 1, 16 + 3, 13, 0])
+        now = of_one_id()
+        now[AT.S], now[AT.US] = 5, 1000
+        now[AT.CODE] = 7  # too short for the signals of the id
+        twins(now, bytearray(8), state, tables)
+        assert twins.said == [1]
+        assert state[5] == int(late >= 0)
+        assert (state[9] < 0) == (late >= 0)
