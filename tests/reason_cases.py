@@ -16,8 +16,9 @@ from canbean.can import simulate
 from canbean.can.frames import ERR, RTR, Frames, key_text
 from canbean.can.vehicle import MESSAGES
 
-NIBBLE, XOR, STARTING = 0x6A0, 5, 0x6B0
-"""Ids that `with_more` adds to a simulated drive: one whose nibbles have the XOR 5, one that comes in the first seconds only."""
+NIBBLE, XOR, STARTING, NEW = 0x6A0, 5, 0x6B0, 0x6C0
+"""Ids that `with_more` adds to a simulated drive: one whose nibbles have the XOR 5, one that comes in the first seconds only, and
+one that comes late, steadily."""
 RECENT = 32
 WINDOW = 32
 UNUSUAL = 1 / 8
@@ -42,6 +43,8 @@ def with_more(drive, seed, *, late=False):
         Frames.of(at_us, NIBBLE, data, dlc=3),
         Frames.of(once_us, STARTING, data[: len(once_us)] * 0, dlc=2),
     ]
+    if late:
+        more.append(Frames.of(20_000_000 + 100_000 * np.arange(30), NEW, data[:30], dlc=8))
     return Frames.concat([drive, *(one.changed(buses=drive.buses) for one in more)]).in_time_order()
 
 
@@ -164,6 +167,16 @@ def unknown(case, ids, name):
     assert int(ids) == len(case.clean.at)
     assert case.key not in case.clean.at
     assert name == key_text(case.key)
+
+
+def steady(case, ids, name, every_ms, times):
+    unknown(case, ids, name)
+    rows = case.log.own(case.key, case.row)[-int(times) - 1 :]
+    gaps_us = np.diff(case.log.frames.t_us[rows])
+    assert len(gaps_us) == int(times) >= 8
+    assert abs(gaps_us[0] - 1000 * int(every_ms)) <= 1000
+    assert (np.abs(gaps_us - gaps_us[0]) <= gaps_us[0] / 4 + 1000).all()
+    assert case.alert.severity == "low"
 
 
 def length(case, usual, seen):
@@ -360,6 +373,7 @@ ID, HEX, BITS = "([0-9A-F]+)", "([0-9A-F]{2})", r"(bits \d+\.\.\d+(?: big-endian
 COUNTED = "(frames|ids|us of silence|changed bits of folded payloads|changed payloads)"
 FORMS = {
     ("unknown-id", "id"): (r"one of (\d+) known ids", f"id {ID}", unknown),
+    ("unknown-id", "steady"): (r"one of (\d+) known ids", rf"id {ID}, every (\d+) ms, (\d+) times", steady),
     ("dlc", "length"): (r"length ([\d or]+)", r"length (\d+)", length),
     ("timing", "gap"): (r"(1) gap of at least (\d+) us", r"(\d+) us", short),
     ("timing", "gaps"): (r"(2) gaps of at least (\d+) us", r"(\d+) us", short),

@@ -5,6 +5,7 @@ from .bucket import bucket
 # As in fingerprint.py.
 _MOST = const(4)
 _WAKE_S = const(11)
+_CROWDED = const(14)
 _SHARE = const(15)
 _S = const(16)
 _SLOT = const(20)
@@ -15,6 +16,7 @@ _DLC = const(24)
 _BROKEN = const(25)
 _SPAN = const(26)
 _BYTE = const(27)
+_STRANGE = const(30)
 _KEYS = const(32)
 _PAYLOAD = const(8)
 
@@ -46,12 +48,19 @@ SIGNS = (
 
 
 def words(watch, key, code, data):
-    # Kind, what was expected and what was seen, of the frame that has just been scored.
+    # Kind, what was expected and what was seen, of the frame that has just been scored; and a severity if it is not
+    # that of the bits.
     fingerprint = watch.fingerprint
     now = fingerprint.now
     i = now[_SLOT]
     if i == fingerprint.n:
-        return "unknown-id", "one of %d known ids" % i, "id " + id_text(key)
+        said = "unknown-id", "one of %d known ids" % i, "id " + id_text(key)
+        gap, count = now[now[_STRANGE] + 2], now[now[_STRANGE] + 3]
+        # A novelty comes steadily, no faster than known ids do, and does not crowd the bus.
+        fastest = fingerprint.pace_us // now[_MOST] >> 4
+        if fingerprint.novelty or count < 8 or gap <= fastest or now[_SHARE] > now[_MOST] or now[_CROWDED]:
+            return said
+        return said[:2] + (said[2] + ", every %d ms, %d times" % (gap, count), "low")
     at = i * 12
     record = fingerprint.halves
     most = max(now[_START], now[_RATE], now[_TIMING], now[_DLC], now[_BROKEN])
@@ -128,7 +137,7 @@ def hypotheses(kind):
 
 
 def fields(s, us, key, detector, words, bits, threshold, incident, dropped):
-    kind, expected, seen = words
+    kind, expected, seen = words[:3]
     return (
         ("t", b"%d.%06d" % (s, us)),
         ("id", None if key is None else id_text(key)),
@@ -139,7 +148,7 @@ def fields(s, us, key, detector, words, bits, threshold, incident, dropped):
         ("threshold", sixteenths(threshold)),
         ("expected", expected),
         ("seen", seen),
-        ("severity", severity(bits, threshold)),
+        ("severity", words[3] if len(words) > 3 else severity(bits, threshold)),
         ("incident", incident),
         ("hypotheses", hypotheses(kind)),
         ("dropped", dropped),

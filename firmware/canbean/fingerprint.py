@@ -54,11 +54,15 @@ _SPAN = const(26)
 _BYTE = const(27)
 _ASKED = const(28)  # the id that is late
 _SILENT = const(29)  # and for how long
+_STRANGE = const(30)  # where the unknown id stands that came last
+_TURN = const(31)  # and which of them has to go next
 # then n keys, n timeouts, n times of a last frame in seconds (-1: never) and us with the gap before, n numbers
-# of it (-1: it is missing), and seconds and us of the bus's last frames
+# of it (-1: it is missing), seconds and us of the bus's last frames, and the last unknown ids: each key, when it
+# came last in ms, its usual gap in ms, how many gaps in a row were like it
 _KEYS = const(32)
 # `octets`: data of the frame; of each id masks, lowest and highest bytes; how many of the last frames are of it
 _PAYLOAD = const(8)
+_UNKNOWN = const(32)
 
 
 class Fingerprint:
@@ -71,8 +75,8 @@ class Fingerprint:
         self.hold_us = head[10]
         self.pace_us = head[12]
         self.kernel = kernel
-        now = bytes(4 * _KEYS) + model.part("FPRN", _HEADER, 8 * n) + bytes(4 * (4 * n + 2 * _RECENT))
-        now = self.now = array("i", now)
+        now = bytes(4 * _KEYS) + model.part("FPRN", _HEADER, 8 * n)
+        now = self.now = array("i", now + bytes(4 * (4 * n + 2 * _RECENT + _UNKNOWN)))
         now[_N] = n
         now[_SLEEP] = head[9]
         now[_CROWD] = head[11]
@@ -103,7 +107,7 @@ class Fingerprint:
         for at in range(_RING, _KEYS):
             now[at] = 0
         now[_CROWD_S] = -1
-        for at in range(_KEYS + 2 * n, _KEYS + 6 * n + _RECENT):
+        for at in range(_KEYS + 2 * n, len(now)):
             now[at] = 0 if _KEYS + 5 * n <= at < _KEYS + 6 * n else -1
         for i in range(n):
             self.halves[_COLUMNS * n + i] = 0
@@ -115,7 +119,27 @@ class Fingerprint:
     # The bits of the frame just scored, whose id is not known.
     def unknown(self):
         now = self.now
-        return min(now[_RATE] + self.novelty.frame(now[_S], now[_KEY]), CAP - 1) if self.novelty else CAP
+        if self.novelty:
+            return min(now[_RATE] + self.novelty.frame(now[_S], now[_KEY]), CAP - 1)
+        # How steadily it comes: the plain twin of the host's detect/steady.py.
+        end = len(now)
+        at = end - _UNKNOWN
+        while at < end and now[at] != now[_KEY]:
+            at += 4
+        ms = (now[_S] & 0xFFFFF) * 1000 + now[_US] // 1000
+        if at == end:
+            at -= _UNKNOWN - now[_TURN]
+            now[_TURN] = (now[_TURN] + 4) % _UNKNOWN
+            now[at] = now[_KEY]
+            now[at + 1] = ms
+        gap = (ms - now[at + 1]) % 1048576000
+        if abs(gap - now[at + 2]) > now[at + 2] >> 2:
+            now[at + 2] = gap
+            now[at + 3] = 0
+        now[at + 1] = ms
+        now[at + 3] += 1
+        now[_STRANGE] = at
+        return CAP
 
     def silence(self, i, us):
         # Surprise of an id that has been away for so long; it passed its timeout, so it is an alert in any case.

@@ -14,7 +14,7 @@ from canbean.board.firmware import module
 from canbean.can.frames import RTR
 from canbean.cli.alarms import line_of
 from canbean.detect.checks import Checks
-from canbean.detect.fingerprint import surprise
+from canbean.detect.fingerprint import SCORE_CAP, surprise
 from canbean.detect.gateway import Gateway, scored
 from canbean.detect.replay import replay
 from canbean.detect.rules import Rules, verdicts
@@ -80,6 +80,16 @@ def gateways(rng, m=400):
     """A gateway with whatever it may have, and frames for it."""
     known = fingerprint(rng)
     table = frames(rng, known, m)
+    if rng.random() < 0.5:
+        # An id that is new, on a bus whose set of ids is closed, and comes steadily.
+        known = replace(known, unknown_bits=SCORE_CAP)
+        new = np.arange(m) % 15 == 0
+        table = table.changed(
+            t_us=table.t_us[0] + 200_000 * np.arange(m),
+            id=np.where(new, 0x7A0, table.id),
+            ext=np.where(new, 0, table.ext),
+            flags=np.where(new, 0, table.flags),
+        )
     checks = None
     if rng.random() < 0.5:
         checks = Checks(tuple(one for one in random_checks(rng).ids if one.slot < len(known)))
@@ -149,6 +159,7 @@ for sections, base, records in json.load(open("cases.json")):
     said = [json.loads(line) for line in vm.run(code, heap="64M", cwd=tmp_path).splitlines()]
     assert said == expected
     assert sum(len(lines) for lines, _ in said) > 100
+    assert any(" times" in line for lines, _ in said for line in lines)
 
 
 def test_nothing_is_allocated_a_frame(vm32):

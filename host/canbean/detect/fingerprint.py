@@ -134,7 +134,7 @@ class Fingerprint:
         if columns != len(RECORD) or len(section) != _HEADER.size + n * (8 + 2 * columns + 24) or n == 0:
             raise ModelError(f"fingerprint: {len(section)} bytes do not hold {n} ids of {columns} columns")
         share, burst, zero, *times_us = rest
-        if zero or not all(0 < us <= FOREVER_US for us in times_us):
+        if zero or not share or not all(0 < us <= FOREVER_US for us in times_us):
             raise ModelError("fingerprint: a number of the header is out of range")
         scalars = (threshold, unknown_bits, dlc_bits, rate_bits, share, burst, *times_us)
 

@@ -23,6 +23,8 @@ QUIET_US = 10_000_000
 SEVERITIES = ("low", "medium", "high")
 """Ascending; a severity that is none of them counts as lower."""
 
+UNKNOWN = "unknown-id"
+
 MOST = 95
 """Per cent of confidence at most: symptoms never prove a technique."""
 
@@ -67,7 +69,7 @@ class Incident:
         ids: keys that its alerts name, those with most alerts first.
         kinds: kinds of its alerts, the most frequent first.
         detectors: which raised them, in the same order.
-        severity: the highest of its alerts.
+        severity: the highest of its alerts (`severity`).
         bits: the highest surprise, in sixteenths of a bit.
         hypotheses: merged over its kinds (`merged`), the most likely first.
         alerts: the alerts, in order of time.
@@ -146,11 +148,23 @@ def _incident(number: int, members: Sequence[Alert], closed_us: int | None) -> I
         ids=_by_count(alert.key for alert in members if alert.key is not None),
         kinds=kinds,
         detectors=_by_count(alert.detector for alert in members),
-        severity=max((alert.severity for alert in members), key=rank),
+        severity=severity(members),
         bits=max(alert.bits for alert in members),
         hypotheses=merged(kinds),
         alerts=tuple(members),
     )
+
+
+def severity(members: Iterable[Alert]) -> str:
+    """The highest of alerts in order of time, where of an unknown id the latest alert counts.
+
+    The first alert about a new id cannot know yet what the later ones tell: whether it comes steadily (`steady.py`). An
+    incident of nothing but such ids is a novelty, and low.
+    """
+    told = {
+        (one.kind, one.key if one.kind == UNKNOWN else at): one.severity for at, one in enumerate(members)
+    }
+    return max(told.values(), key=rank)
 
 
 def _by_count(values: Iterable[T]) -> tuple[T, ...]:

@@ -16,6 +16,7 @@ from canbean.detect.alerts import Alert
 from canbean.detect.fingerprint import FOREVER_S, FOREVER_US, by_row, crowds, elapsed_us
 from canbean.detect.gateway import scored
 from canbean.detect.rules import ALLOW, DENY
+from canbean.detect.steady import SEVERITY, novelties
 from canbean.detect.windows import Traffic
 from canbean.errors import LogError
 
@@ -111,12 +112,13 @@ def _alerts(gateway: Gateway, frames: Frames, scores: Scored, judged: dict[str, 
     ]
     names = [FRAME, *judged, SILENCE]
     keys, n = frames.key, len(fingerprint)
+    steady = novelties(fingerprint, frames, said)
     held: dict[int, int] = {}
     dropped: dict[int, int] = {}
     incident, last_us = 0, 0
     for one in sorted(findings, key=lambda finding: finding.place):
         at, now = one.at, int(frames.t_us[one.at])
-        threshold, detector, key = fingerprint.threshold, names[one.turn], None
+        threshold, detector, key, more = fingerprint.threshold, names[one.turn], None, ""
         if detector == SILENCE:
             slot, key = one.row, int(fingerprint.keys[one.row])
             bits, said_words = words.of_silence(fingerprint, slot, _elapsed(now, int(frames.t_us[one.since])))
@@ -129,6 +131,7 @@ def _alerts(gateway: Gateway, frames: Frames, scores: Scored, judged: dict[str, 
             if detector == FRAME:
                 key, bits = int(keys[at]), int(scores.bits[at])
                 denied = scores.verdict[at] == DENY
+                more = "" if denied else steady.get(at, "")
                 said_words = (
                     gateway.rules.words(frames, at) if denied else words.of_frame(gateway, frames, scores, at)
                 )
@@ -152,8 +155,8 @@ def _alerts(gateway: Gateway, frames: Frames, scores: Scored, judged: dict[str, 
             bits=bits,
             threshold=threshold,
             expected=expected,
-            seen=seen,
-            severity=severity(bits, threshold),
+            seen=seen + more,
+            severity=SEVERITY if more else severity(bits, threshold),
             incident=incident,
             dropped=dropped.pop(slot, 0),
         )
