@@ -2,9 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from canbean.can import logs, simulate
+from canbean.can.frames import Frames
 from canbean_run import canbean, failed
 
 
@@ -31,6 +33,20 @@ def test_the_report_changes_neither_model_nor_result(folder, tmp_path):
     assert text.count("<details") == json.loads(plain.out)["ids"]
     assert "EngineSpeed" not in text
     assert "SAE J1850" in text
+
+
+def test_an_id_of_two_senders_is_told_by_report_and_json(folder, tmp_path):
+    drive = simulate.drive(40, 4)
+    t_us = np.sort(np.concatenate([np.arange(4000, 40_000_000, 200_000) + at_us for at_us in (0, 50_000)]))
+    two = Frames.of(drive.t_us[0] + t_us, 0x6D0, np.zeros((len(t_us), 8), np.uint8), dlc=8)
+    logs.write(tmp_path / "c.csv.gz", Frames.concat([drive, two.changed(buses=drive.buses)]).in_time_order())
+    words = ("can", "learn", tmp_path / "c.csv.gz", "-o", tmp_path / "m.cbm", "--detectors", "fingerprint")
+    done = canbean(*words, "--json", "--report", tmp_path / "r.html")
+    assert done.code == 0, done.err
+    (said,) = json.loads(done.out)["phases"].items()
+    assert said[0] == "6D0"
+    assert (said[1]["period_ms"], said[1]["phases_ms"]) == (200.0, [0.0, 50.0])
+    assert (tmp_path / "r.html").read_text().count("2 frames a cycle of 200 ms, at 0 and 50 ms") == 1
 
 
 def test_several_logs_and_a_database(folder, tmp_path):

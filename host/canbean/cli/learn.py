@@ -13,7 +13,7 @@ from canbean.board import profiles
 from canbean.cli.logs import AcceptCut, AsJson, Bus, From, Strict, To, provenance, read
 from canbean.cli.output import json_line, note, results, table, waiting
 from canbean.cli.plan import seen_by
-from canbean.cli.portrait import portrait_options, write_portrait
+from canbean.cli.portrait import phases_of, portrait_options, write_portrait
 from canbean.cli.rules import Allow, Deny
 from canbean.detect import board_cost, model
 from canbean.detect.choose import Limits
@@ -110,7 +110,7 @@ def learn_(
         "trials_left_out": selected.left_out,
     }
     if as_json:
-        json_line(said)
+        json_line({**said, "phases": phases_of(parts)})
     else:
         show(said, per_hour)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from canbean.can import database
-from canbean.can.frames import ERR, RTR, Frames
+from canbean.can.clock import clock_step_us
+from canbean.can.frames import ERR, RTR, Frames, key_text
 from canbean.cli.output import note
 from canbean.detect.clocks import clocks
 from canbean.detect.fields import learn_fields
 from canbean.detect.named import learn_named
+from canbean.detect.phases import places
 from canbean.detect.rhythm import rhythms
 from canbean.errors import FileError, UsageError
 from canbean.files import writable, write_bytes
@@ -70,8 +72,16 @@ def write_portrait(
         title,
         simulated=any(part.simulated for part in parts),
         clocks=clocks(frames),
+        places=places(frames, clock_step_us(frames.t_us)),
     )
     write_bytes(report, page(f"canbean: {title}", [made]).encode())
+
+
+def phases_of(parts: Sequence[Frames]) -> dict[str, Any]:
+    """By id where in a cycle it comes, of the ids that several senders, or one in bursts, send."""
+    frames = _one_clock(parts)
+    found = places(frames, clock_step_us(frames.t_us))
+    return {key_text(key): one.describe() for key, one in found.items()}
 
 
 def _one_clock(parts: Sequence[Frames]) -> Frames:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from canbean.detect.clocks import Clock, Clocks
     from canbean.detect.fields import Field, IdFields
+    from canbean.detect.phases import Places
     from canbean.detect.rhythm import Rhythm
 
 PAGED = "paged"
@@ -72,6 +73,7 @@ def fingerprint_section(
     *,
     simulated: bool,
     clocks: Clocks | None = None,
+    places: Mapping[int, Places] | None = None,
 ) -> Markup:
     """What was learned of a bus, so that an engineer recognises the car.
 
@@ -82,11 +84,13 @@ def fingerprint_section(
         title: heading of the section.
         simulated: whether the log comes from a simulation.
         clocks: of the ids' senders, as `detect.clocks.clocks`; None leaves them out.
+        places: of each key that has several in its cycle, as `detect.phases.places`.
     """
     by_key = {one.key: one for one in fields}
     keys = sorted(set(rhythms) | set(by_key))
     kinds = Counter(field.kind for one in fields for field in one.fields)
     known = {} if clocks is None else clocks.clocks
+    several = places or {}
     shown = facts(
         [
             ("ids", f"{len(keys):,}"),
@@ -111,7 +115,10 @@ def fingerprint_section(
         wide(
             element(
                 "div",
-                *[_row(key, by_key.get(key), rhythms.get(key), known.get(key)) for key in keys],
+                *[
+                    _row(key, by_key.get(key), rhythms.get(key), known.get(key), several.get(key))
+                    for key in keys
+                ],
                 class_="ids",
             )
         ),
@@ -168,13 +175,16 @@ def _cell(kind: str, x: float, y: float, width: float) -> list[Markup]:
     ]
 
 
-def _row(key: int, one: IdFields | None, rhythm: Rhythm | None, clock: Clock | None) -> Markup:
+def _row(
+    key: int, one: IdFields | None, rhythm: Rhythm | None, clock: Clock | None, several: Places | None
+) -> Markup:
     """One id: a line of facts and the strip; unfolded its fields."""
     name = one.name if one is not None else ""
     words = [
         element("b", key_text(key)),
         element("span", name, class_="what") if name else "",
         element("span", _rhythm_words(rhythm), class_="quiet"),
+        element("span", f"; {several.words()}", class_="quiet") if several is not None else "",
         element("span", f"; {clock_words(clock)}", class_="quiet") if clock is not None else "",
     ]
     if one is None:
