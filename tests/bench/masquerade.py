@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -23,10 +24,9 @@ from canbean.detect.detectors import module, vae
 from canbean.detect.learn import learn
 from canbean.detect.relation import lesson
 from canbean.detect.replay import replay
-from canbean.detect.residuals import Scale
+from canbean.detect.rounding import calibrated
 from canbean.detect.select import select
 from canbean.errors import UsageError
-from canbean.tiny.dense import FEATURE
 from conftest import RECORDINGS
 from masquerade_cases import KINDS, Liar, alerts_of, clean_of, traffic_of
 
@@ -130,17 +130,12 @@ def recorded(tables, names, progress):
             judge(tables, Watching({}, detectors, clean.traffic.keys), name, frames)
 
 
-@dataclass
-class Unrounded:
-    """An autoencoder as it was trained, in floating point: what its integers cost is what it does better."""
+@dataclass(frozen=True)
+class Unrounded(vae.Real):
+    """An autoencoder as it was trained: what its integers cost is what it does better."""
 
-    halves: dict
-    multiplier: np.ndarray = None
-    shift: np.ndarray = None
-
-    def reconstruct(self, x):
-        """As `Vae.reconstruct`."""
-        return np.rint(FEATURE * vae.run(self.halves, x / FEATURE)).astype(np.int64)
+    multiplier: np.ndarray
+    shift: np.ndarray
 
 
 def unrounded(clean):
@@ -148,13 +143,15 @@ def unrounded(clean):
     taught = lesson(clean, vae.SIGNALS, vae.BACK)
     if taught is None:
         return None
-    made = Unrounded(vae.train(taught, vae.STEPS))
-    errors = taught.x - made.reconstruct(taught.x)
-    scale = Scale.of(errors[taught.later])
-    made.multiplier, made.shift = scale.multiplier, scale.shift
-    count = len(taught.signals)
-    found = taught.tails(errors[:, :count], Scale(made.multiplier[:count], made.shift[:count]))
-    return None if found is None else vae.Detector(found[1], taught.signals, taught.features, made, found[0])
+    real = vae.Real(vae.train(taught, vae.STEPS))
+    found = calibrated(taught, real, partial(vae.surprises, real))
+    if found is None:
+        return None
+    # With those of the changes, which are not judged.
+    scale = [np.tile(one, 2) for one in (found.scale.multiplier, found.scale.shift)]
+    return vae.Detector(
+        found.gate, taught.signals, taught.features, Unrounded(real.halves, *scale), found.residuals
+    )
 
 
 def learned(names, clean, progress):

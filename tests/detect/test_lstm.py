@@ -79,7 +79,8 @@ def test_windows_do_not_cross_a_new_state(taught):
     count = len(lstm.windows(taught))
     broken = taught.first.copy()
     broken[500] = True
-    assert len(lstm.windows(dataclasses.replace(taught, first=broken))) == count - lstm.WINDOW + 1
+    samples = dataclasses.replace(taught.samples, first=broken)
+    assert len(lstm.windows(dataclasses.replace(taught, samples=samples))) == count - lstm.WINDOW + 1
 
 
 def test_every_state_begins_anew():
@@ -93,6 +94,13 @@ def test_every_state_begins_anew():
     found = lstm.surprises(model, x, first)
     assert found[:11].tolist() == (x[:11] - model.run(x[:11])).tolist()
     assert found[11:].tolist() == (x[11:] - model.run(x[11:])).tolist()
+    # States of the same length are run together.
+    first[20] = True
+    for begin, end in ((0, 11), (11, 20), (20, 30)):
+        assert (
+            lstm.surprises(model, x, first)[begin:end].tolist()
+            == (x[begin:end] - model.run(x[begin:end])).tolist()
+        )
     assert not len(lstm.surprises(model, x[:0], first[:0]))
 
 

@@ -43,8 +43,9 @@ class Lesson:
     Attributes:
         signals: the signals, d.
         features: readings to features.
-        x: int64 (w, d), features of the samples in 1/4096 standard deviation; (w, 2 d) with their changes.
-        first: bool (w,), where a state begins anew.
+        back: where it is not 0, features are also how signals changed since so many samples before.
+        samples: clean ones, w.
+        x: int64 (w, d), their features in 1/4096 standard deviation; (w, 2 d) with their changes.
         later: bool (w,), the held-back samples.
         hours: awake in the held-back part.
         seed: of whatever is drawn.
@@ -52,11 +53,21 @@ class Lesson:
 
     signals: Signals
     features: Features
+    back: int
+    samples: Samples
     x: NDArray[np.int64]
-    first: NDArray[np.bool_]
     later: NDArray[np.bool_]
     hours: float
     seed: int
+
+    @property
+    def first(self) -> NDArray[np.bool_]:
+        """Bool (w,): where a state begins anew."""
+        return self.samples.first
+
+    def featured(self, samples: Samples) -> NDArray[np.int64]:
+        """Features of any samples, as `x`."""
+        return self.features.apply(readings(samples, self.back))
 
     @property
     def earlier(self) -> NDArray[np.float64]:
@@ -113,7 +124,7 @@ def lesson(clean: Clean, most: int, back: int = 0) -> Lesson | None:
     signals = chosen(every, columns)
     samples = signals.sample(traffic)
     later = clean.later[samples.at]
-    values = with_changes(samples, back) if back else samples.values
+    values = readings(samples, back)
     known = values[~later].astype(np.float64)
     mean, spread = known.mean(axis=0), known.std(axis=0)
     # All of the clean range is told apart, not only what is usual; of changes the usual ones are.
@@ -127,7 +138,12 @@ def lesson(clean: Clean, most: int, back: int = 0) -> Lesson | None:
         )
     )
     x = features.apply(values)
-    return Lesson(signals, features, x, samples.first, later, clean.later_hours, clean.seed)
+    return Lesson(signals, features, back, samples, x, later, clean.later_hours, clean.seed)
+
+
+def readings(samples: Samples, back: int) -> NDArray[np.int64]:
+    """What features are made of: values, and where `back` is not 0 how they changed since so many samples before."""
+    return with_changes(samples, back) if back else samples.values
 
 
 def known_samples(signals: Signals, features: Features, residuals: Residuals, traffic: Traffic) -> Samples:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,19 +26,21 @@ from canbean.detect.denoising import apart, liars, minimise, neural, penalty, ro
 from canbean.detect.informative import reduced, relations
 from canbean.detect.relation import judged, known_samples, lesson
 from canbean.detect.residuals import Residuals, Scale
+from canbean.detect.rounding import trained
 from canbean.detect.signals import Signals
 from canbean.detect.windows import Gate
 from canbean.errors import ModelError, QuantizeError
 from canbean.tiny.dense import FEATURE
 from canbean.tiny.deviation import check
 from canbean.tiny.features import Features
-from canbean.tiny.lstm import Lstm
+from canbean.tiny.lstm import Lstm, run_float
 from canbean.tiny.packing import Reader, padded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from canbean.detect.relation import Lesson
+    from canbean.detect.rounding import Errors
     from canbean.detect.windows import Clean, Judged, Traffic
 
 TAG = "LSTW"
@@ -110,12 +112,14 @@ class Detector:
         return judged(self.signals, samples, self.residuals, error, accuse=accuse, traffic=traffic)
 
 
-def surprises(model: Lstm, x: NDArray[np.int64], first: NDArray[np.bool_]) -> NDArray[np.int64]:
+def surprises(model: Lstm | Real, x: NDArray[np.int64], first: NDArray[np.bool_]) -> NDArray[np.int64]:
     """What features (w, d) are off by from what they should have become, (w, d), each state from its beginning."""
     errors = np.zeros_like(x)
-    begins = np.flatnonzero(first).tolist()
-    for begin, end in pairwise([*begins, len(x)]):
-        errors[begin:end] = x[begin:end] - model.run(x[begin:end])
+    begins = np.flatnonzero(first)
+    sizes = np.diff(begins, append=len(x))
+    for size in np.unique(sizes):
+        rows = begins[sizes == size, None] + np.arange(size)
+        errors[rows] = x[rows] - model.run(x[rows])
     return errors
 
 
@@ -129,6 +133,7 @@ def learn(clean: Clean, *, steps: int = STEPS, most: int = SIGNALS) -> Detector 
 
     Raises:
         UsageError: JAX is not installed.
+        QuantizeError: its integers cost too much.
     """
     neural()
     taught = lesson(clean, most)
@@ -137,20 +142,30 @@ def learn(clean: Clean, *, steps: int = STEPS, most: int = SIGNALS) -> Detector 
     sequences = windows(taught)
     if sequences is None:
         return None
-    weights = train(taught, sequences, steps)
-    model = Lstm.from_float(
-        weights["inputs"],
-        weights["recurrent"],
-        weights["bias"],
-        [(weights["head"], weights["offset"])],
-        sequences,
-    )
-    errors = surprises(model, taught.x, taught.first)
-    scale = Scale.of(errors[taught.later])
-    found = taught.tails(errors, scale)
+
+    def attempt(lesson: Lesson) -> tuple[Lstm, Errors, Errors]:
+        weights = train(lesson, sequences, steps)
+        gates = weights["inputs"], weights["recurrent"], weights["bias"]
+        model = Lstm.from_float(*gates, [(weights["head"], weights["offset"])], sequences)
+        return model, partial(surprises, model), partial(surprises, Real(weights))
+
+    found = trained(taught, attempt)
     if found is None:
         return None
-    return Detector(found[1], taught.signals, taught.features, scale, model, found[0])
+    return Detector(found.gate, taught.signals, taught.features, found.scale, found.model, found.residuals)
+
+
+@dataclass(frozen=True)
+class Real:
+    """The network in floating point."""
+
+    weights: Weights
+
+    def run(self, sequences: NDArray[np.int64]) -> NDArray[np.int64]:
+        """As `Lstm.run`."""
+        own = self.weights
+        states = run_float(own["inputs"], own["recurrent"], own["bias"], sequences / FEATURE)
+        return np.asarray(np.rint(FEATURE * (states @ own["head"].T + own["offset"])), np.int64)
 
 
 def windows(taught: Lesson) -> NDArray[np.float64] | None:

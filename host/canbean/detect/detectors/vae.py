@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from canbean.detect.denoising import BATCH, apart, liars, minimise, neural, pena
 from canbean.detect.informative import reduced, relations
 from canbean.detect.relation import judged, known_samples, lesson
 from canbean.detect.residuals import Residuals, Scale
+from canbean.detect.rounding import trained
 from canbean.detect.signals import Signals, with_changes
 from canbean.detect.windows import Gate
 from canbean.errors import ModelError
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from canbean.detect.relation import Lesson
+    from canbean.detect.rounding import Errors
     from canbean.detect.windows import Clean, Judged, Traffic
 
 TAG = "VAEW"
@@ -133,19 +136,38 @@ def learn(clean: Clean, *, steps: int = STEPS, most: int = SIGNALS) -> Detector 
 
     Raises:
         UsageError: JAX is not installed.
+        QuantizeError: its integers cost too much.
     """
     neural()
     taught = lesson(clean, most, BACK)
     if taught is None:
         return None
-    halves = train(taught, steps)
-    model = quantized(taught, halves)
-    count = len(taught.signals)
-    errors = (taught.x - model.reconstruct(taught.x))[:, :count]
-    found = taught.tails(errors, Scale(model.multiplier[:count], model.shift[:count]))
+
+    def attempt(lesson: Lesson) -> tuple[Vae, Errors, Errors]:
+        halves = train(lesson, steps)
+        model = quantized(lesson, halves)
+        return model, partial(surprises, model), partial(surprises, Real(halves))
+
+    found = trained(taught, attempt)
     if found is None:
         return None
-    return Detector(found[1], taught.signals, taught.features, model, found[0])
+    return Detector(found.gate, taught.signals, taught.features, found.model, found.residuals)
+
+
+@dataclass(frozen=True)
+class Real:
+    """An autoencoder in floating point."""
+
+    halves: Halves
+
+    def reconstruct(self, x: NDArray[np.int64]) -> NDArray[np.int64]:
+        """As `Vae.reconstruct`."""
+        return np.asarray(np.rint(FEATURE * run(self.halves, x / FEATURE)), np.int64)
+
+
+def surprises(model: Vae | Real, x: NDArray[np.int64], _: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """What signals are off by from what features (w, 2 d) say of them, (w, d) in 1/4096."""
+    return (x - model.reconstruct(x))[:, : x.shape[1] // 2]
 
 
 def quantized(taught: Lesson, halves: Halves) -> Vae:
