@@ -19,7 +19,6 @@ from canbean.detect.check_learn import learn_held_back
 from canbean.detect.fingerprint import (
     FOREVER_US,
     REMOTE_OR_ERROR,
-    SCORE_CAP,
     Fingerprint,
     epochs,
     rows_of,
@@ -29,7 +28,7 @@ from canbean.detect.habits import SIXTEENTHS
 from canbean.detect.replay import replay
 from canbean.detect.score import garwood95
 from canbean.detect.tables import Tables, tables
-from canbean.detect.tails import excess
+from canbean.detect.tails import excess, threshold
 from canbean.detect.windows import LEARNED_SHARE, Clean, Traffic
 from canbean.errors import LogError
 
@@ -102,13 +101,13 @@ def learn(logs: Sequence[Frames], *, per_hour: float = 1.0) -> Learned:
     surprising = _surprising(learned, checked.early, frames, later)
     count = int(later.sum())
     more = excess(surprising / SIXTEENTHS, count)
-    threshold = _threshold(count / hours, more, per_hour)
-    fingerprint = alarm_at(learned.fingerprint, threshold)
+    limit = threshold(count / hours, per_hour, more)
+    fingerprint = alarm_at(learned.fingerprint, limit)
     # Counted with what the earlier part alone taught, and at the same threshold: the held-back part is news to it.
     before = ~later
     inner = awake[before] >= LEARNED_SHARE * awake[before][-1]
     earlier = tables(frames[before], inner, awake[before], sleep_us, step_us)
-    raised = len(replay(Gateway(alarm_at(earlier.fingerprint, threshold)), frames[later]).alerts)
+    raised = len(replay(Gateway(alarm_at(earlier.fingerprint, limit)), frames[later]).alerts)
     shown = garwood95(raised, hours)
     calibration = {
         "budget_per_hour": per_hour,
@@ -116,16 +115,16 @@ def learn(logs: Sequence[Frames], *, per_hour: float = 1.0) -> Learned:
         "held_back_s": round(hours * 3600, 1),
         "held_back_alerts": raised,
         "own_share": _own_share(surprising, count),
-        "threshold_bits": threshold / SIXTEENTHS,
+        "threshold_bits": limit / SIXTEENTHS,
         # What the held-back part shows at 95 %: 3 / T hours if it raised no alert.
         "shown_per_hour_upper95": float(np.ceil(10 * shown) / 10),
         "budget_verified": bool(shown <= per_hour),
-        "unknown_ids_alert": fingerprint.unknown_bits >= threshold,
+        "unknown_ids_alert": fingerprint.unknown_bits >= limit,
         "clock_step_us": step_us,
         "ids_without_timing": learned.untimed,
         "checksums_left_out": checked.left_out,
         "curve": {
-            "fingerprint": [[rate, _threshold(count / hours, more, rate) / SIXTEENTHS] for rate in BUDGETS]
+            "fingerprint": [[rate, threshold(count / hours, rate, more) / SIXTEENTHS] for rate in BUDGETS]
         },
     }
     traffic = Traffic(frames, row, epoch, keys)
@@ -189,16 +188,6 @@ def _surprising(
     peaks = np.zeros(which.max() + 1, np.int64)
     np.maximum.at(peaks, which, bits)
     return np.sort(peaks[peaks > 0])[::-1]
-
-
-def _threshold(frames_per_hour: float, more: float, per_hour: float) -> int:
-    """The threshold at which clean traffic raises `per_hour` alerts at most, in sixteenths of a bit.
-
-    A surprise of b bits is what one frame in 2**b has; where the held-back part showed so many bits more than that, the
-    threshold is higher by as many.
-    """
-    nominal = np.log2(max(frames_per_hour / per_hour, 1.0))
-    return int(np.clip(np.ceil((nominal + more) * SIXTEENTHS), 1, SCORE_CAP))
 
 
 def _own_share(surprising: NDArray[np.int64], frames: int) -> float:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from canbean.detect.fingerprint import SCORE_CAP
-from canbean.detect.tails import fit_tail
+from canbean.detect.tails import fit_tail, threshold
 from canbean.detect.windows import Gate
 from canbean.errors import ModelError
 
@@ -102,12 +102,10 @@ def tempering(worth: NDArray[np.float64]) -> float:
 def gate(bits: NDArray[np.int64], hours: float, per_hour: float = PER_HOUR) -> Gate:
     """The gate at which clean traffic raises `per_hour` alerts; never one that the held-back windows passed.
 
-    b bits are what one window in 2**b has.
-
     Args:
         bits: surprise of the held-back windows, sixteenths of a bit, (w,).
         hours: the time they took.
         per_hour: the budget.
     """
-    asked = 16 * np.log2(max(len(bits) / hours / per_hour, 1.0))
-    return Gate(int(np.clip(np.ceil(max(asked, int(bits.max(initial=0)) + 1)), 1, SCORE_CAP)))
+    unseen = min(int(bits.max(initial=0)) + 1, SCORE_CAP)
+    return Gate(max(threshold(len(bits) / hours, per_hour), unseen))

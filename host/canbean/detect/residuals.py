@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from canbean.detect.tails import excess, fit_tail
+from canbean.detect.tails import excess, fit_tail, threshold
 from canbean.detect.windows import Gate
 from canbean.errors import ModelError
 from canbean.tiny.dense import INT16
@@ -166,10 +166,8 @@ class Residuals:
         level = sustained(bits, first, need, of)
         # Neighbours say the same: what is surprising within ten seconds is one surprise.
         peaks = level[: len(level) // BLOCK * BLOCK].reshape(-1, BLOCK).max(axis=1)
-        # Bits say what one window in 2**bits has.
-        nominal = np.log2(max(len(level) / hours / per_hour, 1.0))
         more = excess(np.sort(peaks[peaks > 0])[::-1] / 16, len(level))
-        return Gate(int(np.clip(np.ceil(16 * (nominal + more)), 1, CAP_BITS)), need, of)
+        return Gate(threshold(len(level) / hours, per_hour, more), need, of)
 
     def to_bytes(self) -> bytes:
         """The layout above."""

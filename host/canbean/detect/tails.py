@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 OCTAVE = 64  # buckets
 TAIL_SHARE = 1 / 32  # of the values lie in the tail that is fitted
+BITS_MOST = 1024  # sixteenths: more says nothing more
 _LN2 = float(np.log(2))
 _POISSON_EXCESS = OCTAVE / _LN2
 
@@ -73,3 +74,17 @@ def excess(bits: NDArray[np.float64], frames: int) -> float:
     ranks = np.arange(1, len(bits) + 1)
     promised = np.log2(frames) - np.log2(ranks)
     return float((bits - promised)[1:].max(initial=0.0))
+
+
+def threshold(chances: float, per_hour: float, more: float = 0.0) -> int:
+    """Sixteenths of a bit at which clean traffic raises `per_hour` alerts at most, at most 1024.
+
+    A surprise of b bits is what one chance in 2**b has.
+
+    Args:
+        chances: frames or windows an hour, each of which can raise an alert.
+        per_hour: the budget.
+        more: bits that held-back clean traffic has above that (`excess`).
+    """
+    nominal = np.log2(max(chances / per_hour, 1.0))
+    return int(np.clip(np.ceil(16 * (nominal + more)), 1, BITS_MOST))
