@@ -85,24 +85,46 @@ def test_a_model_finds_most_lies_and_a_blunt_one_few(taught, weights):
     assert other is None or other.finds(dull(told.x, told.first), told) < 0.6
 
 
-def test_the_first_whose_integers_lose_little_is_taken_and_none_that_loses(taught, weights, monkeypatch):
-    sharp = partial(linear, weights)
+class Scripted:
+    """A calibrated model whose errors say at once what share of the lies it finds."""
+
+    def __init__(self, _, model, __):
+        self.model = model
+
+    def finds(self, errors, _):
+        return errors
+
+
+@pytest.mark.parametrize(
+    ("shares", "taken"),
+    [
+        ([(0.80, 0.81)], 1),
+        ([(0.85, 0.80)], 1),
+        ([(0.80, 0.83), (0.81, 0.82)], 2),
+        # One that is worse than one that was refused is no way out.
+        ([(0.80, 0.83), (0.50, 0.50), (0.80, 0.80)], 3),
+        ([(0.80, 0.83)] * TRIES, None),
+    ],
+)
+def test_the_first_whose_integers_lose_little_is_taken(taught, monkeypatch, shares, taken):
+    """Shares of the lies that integers, and the same model in floating point, find."""
+    monkeypatch.setattr(rounding, "calibrated", Scripted)
     seeds = []
 
-    def attempt(lesson, good):
+    def attempt(lesson):
         seeds.append(lesson.seed)
-        coarse = partial(linear, np.rint(weights / 4))
-        return len(seeds), sharp if len(seeds) in good else coarse, sharp
+        return len(seeds), *(lambda *_, share=share: share for share in shares[len(seeds) - 1])
 
-    monkeypatch.setattr(Lesson, "worth_judging", lambda self, _: np.ones(WIDTH, bool))
-    assert trained(taught, partial(attempt, good=[1])).model == 1
-    seeds.clear()
-    assert trained(taught, partial(attempt, good=[2, 3])).model == 2
-    assert len(set(seeds)) == 2
-    seeds.clear()
-    with pytest.raises(QuantizeError, match=r"finds [\d.]+ points fewer .* at most 2 are lost"):
-        trained(taught, partial(attempt, good=[]))
-    assert len(seeds) == TRIES
-    monkeypatch.setattr(rounding, "LOSS_MOST", 1.0)
-    seeds.clear()
-    assert trained(taught, partial(attempt, good=[])).model == 1
+    if taken is None:
+        with pytest.raises(QuantizeError, match=f"of {TRIES} .* none .*2 points"):
+            trained(taught, attempt)
+    else:
+        assert trained(taught, attempt).model == taken
+    assert len(set(seeds)) == len(shares)
+
+
+def test_a_model_without_signals_to_judge_is_none(taught, weights, monkeypatch):
+    sharp = partial(linear, weights)
+    assert trained(taught, lambda _: (1, sharp, sharp)).gate.need == 2
+    monkeypatch.setattr(Lesson, "worth_judging", lambda self, _: np.zeros(WIDTH, bool))
+    assert trained(taught, lambda _: (1, sharp, sharp)) is None
