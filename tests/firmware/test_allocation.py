@@ -95,8 +95,11 @@ def grown(count):
     return gc.mem_alloc() - before
 
 print(grown(100), grown(10000))
+assert hasattr(sys.modules["canbean.{kernel}_viper"], "follow") == {native}
 """
 )
+KERNEL = {"sequence": "order", "mixture": "windows", "clock": "drift", "vae": "signals", "lstm": "signals"}
+"""Whose kernel takes frames into a detector."""
 
 
 def of_windows(name, rng):
@@ -138,6 +141,8 @@ def test_of_windows(name, head, vm):
         section=detector.to_bytes(),
         rows=rows,
         gaps=gaps_of(rows),
+        kernel=KERNEL[name],
+        native=not head,
     )
     few, many = map(int, vm.run(code, heap="4M").split())
     assert many == few <= MOST
