@@ -24,6 +24,11 @@ def driver(name):
     return made
 
 
+def told(s, us, *rest):
+    """The pairs of a stand-in's alert: its time, and how many frames there had been."""
+    return ("t", b"%d.%06d" % (s, us)), ("n", rest[-1])
+
+
 class Recorder:
     """A watch that notes its frames and raises an alert at every seventh."""
 
@@ -45,7 +50,7 @@ class Recorder:
         self.seen.append((self.base + s, us, key, flags, code, data))
         if len(self.seen) % ALERT_EVERY == 0:
             self.alerts += 1
-            self.lines.send("alert", (("t", b"%d.%06d" % (self.base + s, us)), ("n", len(self.seen))))
+            self.lines.alert(told, (self.base + s, us, None, "", ("dlc", "", ""), 0, 0, 1, len(self.seen)))
 
 
 def noisy(data, rate, dice):
@@ -69,7 +74,8 @@ class MemoryBoard:
     NAME = "memory"
     CHUNK = 64
 
-    def __init__(self, window=120, rate=0.0, seed=0):
+    def __init__(self, window=120, rate=0.0, seed=0, kept=16):
+        self.KEPT = kept
         self.COMMANDS = {}
         self.WINDOW = window
         self.rate = rate
@@ -181,6 +187,8 @@ class Model:
 """
 WATCH = """
 SECTIONS = ()
+def told(s, us, *_):
+    return ("t", b"%d.%06d" % (s, us)), ("n", _[-1])
 class Fingerprint:
     novelty = None
 class Watch:
@@ -204,7 +212,7 @@ class Watch:
             raise OSError("detector stumbled")
         if self.frames % 7 == 0:
             self.alerts += 1
-            self.lines.send("alert", (("t", b"%d.%06d" % (self.base + s, us)), ("n", self.frames)))
+            self.lines.alert(told, (self.base + s, us, None, "", ("dlc", "", ""), 0, 0, 1, self.frames))
 """
 REGRESSOR = """
 class Regressor:

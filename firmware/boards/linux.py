@@ -14,6 +14,8 @@ CHUNK = 256
 # frames that wait for the detectors; the interface's own bit rate holds
 RING = 256
 BITRATE = 500000
+# alerts kept until the host has them; a replay pauses while more than half of that is
+KEPT = 16
 
 
 def leave(_):

@@ -10,6 +10,8 @@ NAME = "wemos-d1-mini"
 # frames the host may leave unanswered: ten packets of 26 bytes fit the receive ring
 WINDOW = 10
 CHUNK = 128
+# alerts kept until the host has them; a replay pauses while more than half of that is
+KEPT = 5
 COMMANDS = {}
 # frames that wait for the detectors
 RING = 16

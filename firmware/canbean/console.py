@@ -15,7 +15,8 @@ class Console:
         self.app = app
         self.application = application
         self._wait, readinto, write = board.open_serial()
-        self.lines = Lines(write, "".join(["%02x" % byte for byte in os.urandom(4)]))
+        boot = "".join(["%02x" % byte for byte in os.urandom(4)])
+        self.lines = Lines(write, boot, getattr(board, "KEPT", 0))
         self.link = Link(readinto, self._command, self._no_packet, self.error, board.CHUNK)
         self.commands = {"hello": self.hello, "status": self._status}
         self.commands.update(board.COMMANDS)

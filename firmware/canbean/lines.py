@@ -57,16 +57,32 @@ def body(pairs):
 
 
 class Lines:
-    def __init__(self, write, boot):
+    # `most`: how many alerts are kept until the host says that they have come; the oldest give way to new ones.
+    def __init__(self, write, boot, most=0):
         self.write = write
         self.boot = boot.encode()
         self.seq = 0
+        self.most = most
+        # called with what an alert tells before its line is written, and with None when counting begins anew
+        self.on_alert = None
+        self.restart()
+
+    # Alerts are counted from here.
+    def restart(self):
+        if self.on_alert:
+            self.on_alert(None)
+        # of each alert its line's number and what made it
+        self.kept = []
+        # raised, and those that gave way
+        self.alerts = self.lost = 0
 
     # Writes `{"type":kind,"boot":..,"seq":..,pairs,"crc":..}` and a newline, in pieces: a heap that is small and
-    # in use has no room for a whole line at once.
-    def send(self, kind, pairs=()):
-        pieces = [b'{"type":"%s","boot":"%s","seq":%d' % (kind.encode(), self.boot, self.seq)]
-        self.seq += 1
+    # in use has no room for a whole line at once. A line that is written again has its old number.
+    def send(self, kind, pairs=(), seq=-1):
+        if seq < 0:
+            seq = self.seq
+            self.seq = seq + 1
+        pieces = [b'{"type":"%s","boot":"%s","seq":%d' % (kind.encode(), self.boot, seq)]
         for key, v in pairs:
             pieces.append(b',"%s":' % key.encode())
             pieces.append(value(v))
@@ -75,3 +91,28 @@ class Lines:
             self.write(piece)
             crc = crc32(piece, *crc)
         self.write(b',"crc":"%04x%04x"}\n' % crc)
+
+    # Writes an alert, whose pairs are make(*what), and keeps it: what it tells is shorter than its line.
+    def alert(self, make, what):
+        if self.on_alert:
+            self.on_alert(what)
+        self.alerts += 1
+        if self.most:
+            if len(self.kept) == self.most:
+                self.kept.pop(0)
+                self.lost += 1
+            self.kept.append((self.seq, make, what))
+        self.send("alert", make(*what))
+
+    # The host has all alerts before line `seq`; with `again` it asks for the others.
+    def got(self, seq, again):
+        kept = self.kept
+        while kept and kept[0][0] < seq:
+            kept.pop(0)
+        if again:
+            for number, make, what in kept:
+                self.send("alert", make(*what), number)
+            first = kept[0][0] if kept else self.seq
+            self.send(
+                "kept", (("alerts", self.alerts), ("lost", self.lost), ("kept", len(kept)), ("first", first))
+            )

@@ -198,7 +198,6 @@ class Watch:
         # imported here, so that it is not in the way of the model's loader
         from .alert import fields
 
-        s += self.base
-        pairs = fields(s, us, key, detector, words, bits, threshold, self.incident, dropped)
-        self.lines.send("alert", pairs)
+        what = s + self.base, us, key, detector, words, bits, threshold, self.incident, dropped
+        self.lines.alert(fields, what)
         self.dropped[place] = 0

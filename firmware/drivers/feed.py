@@ -4,11 +4,16 @@
 # start  u8 2, u8 session, u32 seconds to add to those of the frames, which so stay small integers
 # frame  u8 1, u8 number mod 256, u32 seconds, u24 microseconds | DLC code << 20, u32 key | flags << 30,
 #        0..8 data bytes
+# got    u8 3, u8 1 to ask for those that are missing, u32 number of the line before which the host has all alerts
 #
 # Little-endian; key is id | ext << 29; flags: 0 data, 1 FD, 2 remote, 3 error. Of longer FD frames the first
 # eight bytes are sent, which is what the detectors look at. The answer is a line `ack` with the session, the
 # frames handled and the alerts raised since its start, and gap 1 when a packet is missing. The host keeps at
-# most `window` frames unanswered.
+# most `window` frames unanswered. While many alerts are not acknowledged no further frame is taken, so that none is lost.
+
+
+def u32(b, i):
+    return b[i] | b[i + 1] << 8 | b[i + 2] << 16 | b[i + 3] << 24
 
 
 class Feed:
@@ -20,6 +25,7 @@ class Feed:
         self._session = 0
         self._expected = 0
         self._unanswered = 0
+        # 1: a packet is missing, 2: one was refused because of the alerts
         self._gap = 0
         self.frames = 0
         self.ignored = 0
@@ -30,8 +36,15 @@ class Feed:
         if b[i] == 2 and size == 6:
             self._session = b[i + 1]
             self._expected = self._gap = self.frames = 0
-            self.watch.reset(b[i + 2] | b[i + 3] << 8 | b[i + 4] << 16 | b[i + 5] << 24)
+            self.lines.restart()
+            self.watch.reset(u32(b, i + 2))
             self._answer()
+            return
+        if b[i] == 3 and size == 6:
+            self.lines.got(u32(b, i + 2), b[i + 1])
+            if self._gap == 2 and not self._waits():
+                self._gap = 1
+                self._answer()
             return
         # remote frames, flags 2, carry no data
         if b[i] != 1 or not 13 <= size <= 21 or b[i + 12] >> 6 != 2 and 13 + min(b[i + 8] >> 4, 8) > size:
@@ -45,6 +58,11 @@ class Feed:
                 self._gap = 1
                 self._answer()
             return
+        if self._waits():
+            self.ignored += 1
+            self._unanswered += 1
+            self._gap = 2
+            return
         # counted first: a frame that a detector stumbles over has been handled too
         self._expected = number + 1 & 255
         self._gap = 0
@@ -55,6 +73,9 @@ class Feed:
         finally:
             if self._unanswered >= self._every:
                 self._answer()
+
+    def _waits(self):
+        return 2 * len(self.lines.kept) > self.lines.most
 
     # To be called when the line has nothing more: answers what is due.
     def idle(self):
@@ -69,6 +90,6 @@ class Feed:
                 ("session", self._session),
                 ("frames", self.frames),
                 ("alerts", self.watch.alerts),
-                ("gap", self._gap),
+                ("gap", self._gap & 1),
             ),
         )

@@ -23,7 +23,7 @@ def opened(monkeypatch, memory):
 @pytest.mark.parametrize("window", [2, 10, 120, 127])
 @pytest.mark.parametrize("rate", [0.0, 0.001, 0.004])
 def test_every_frame_is_handled_once_and_in_order(monkeypatch, window, rate):
-    memory = MemoryBoard(window, rate, seed=window)
+    memory = MemoryBoard(window, rate, seed=window, kept=64)
     frames = random_frames(1000, seed=window)
     board = opened(monkeypatch, memory)
     alerts = []
@@ -40,15 +40,56 @@ def test_every_frame_is_handled_once_and_in_order(monkeypatch, window, rate):
     assert steps == sorted(steps)
     assert steps[-1] == 1000
     numbers = [record.values["n"] for record in alerts]
-    assert numbers == sorted(set(numbers))
-    assert set(numbers) <= set(range(ALERT_EVERY, 1001, ALERT_EVERY))
+    assert numbers == list(range(ALERT_EVERY, 1001, ALERT_EVERY))
     assert counts.alerts == len(alerts)
-    assert counts.missed == 1000 // ALERT_EVERY - len(alerts)
+    assert counts.missed == 0
     assert (counts.again > 0) == (memory.feed.ignored > 0) or rate
     if rate == 0:
         assert counts.again == counts.missed == counts.lost == counts.noise == counts.errors == 0
     else:
         assert memory.console.link.noise > 0
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.integers(0, 400),
+    st.sampled_from([2, 10, 120]),
+    st.sampled_from([1, 2, 5, 16]),
+    st.sampled_from([0.0, 0.001, 0.005]),
+    st.integers(0, 1 << 16),
+)
+def test_every_alert_comes_once_and_in_order(n, window, kept, rate, seed):
+    """However few are kept, and with lines of which few come whole."""
+    memory = MemoryBoard(window, 0.0, seed, kept)
+    frames = random_frames(n, seed)
+    alerts = []
+    with pytest.MonkeyPatch.context() as patch:
+        board = opened(patch, memory)
+        memory.rate = rate
+        counts = feed(board, frames, alerts.append, clock=memory.clock)
+    assert memory.watch.seen == as_seen(frames)
+    numbers = [record.values["n"] for record in alerts if record.values["type"] == "alert"]
+    assert numbers == list(range(ALERT_EVERY, n + 1, ALERT_EVERY))
+    assert (counts.alerts, counts.missed) == (len(numbers), 0)
+    assert memory.console.lines.lost == 0
+
+
+def test_an_alert_that_the_board_no_longer_has_is_counted(monkeypatch):
+    memory = MemoryBoard(rate=0.0)
+    board = opened(monkeypatch, memory)
+    alert = memory.console.lines.alert
+
+    def forgetful(make, what):
+        alert(make, what)
+        if memory.watch.alerts == 3:
+            memory.outgoing[-30:-20] = b""
+            memory.console.lines.kept.pop()
+
+    memory.console.lines.alert = forgetful
+    records = []
+    counts = feed(board, random_frames(100), records.append, clock=memory.clock)
+    assert [record.values["n"] for record in records] == [7 * i for i in range(1, 15) if i != 3]
+    assert (counts.alerts, counts.missed) == (13, 1)
 
 
 @settings(deadline=None, max_examples=15)

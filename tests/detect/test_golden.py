@@ -29,8 +29,8 @@ def test_the_host_raises_the_golden_alerts():
 
 def test_the_firmware_raises_the_golden_alerts():
     class Kept(list):
-        def send(self, kind, pairs):
-            self.append(b'{"type":"%s",%s}' % (kind.encode(), module("lines").body(pairs).encode()))
+        def alert(self, make, what):
+            self.append(b'{"type":"alert",%s}' % module("lines").body(make(*what)).encode())
 
     kept = Kept()
     found = module("model").Model(str(GOLDEN / "gateway.cbm"), "gateway", module("watch").SECTIONS)

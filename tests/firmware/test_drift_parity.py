@@ -185,8 +185,8 @@ def test_a_whole_watch_raises_the_alerts_of_the_host():
             return sections[tag][start : start + length]
 
     class Lines:
-        def send(self, kind, pairs):
-            kept.append(f'{{"type":"{kind}",{module("lines").body(pairs)}}}')
+        def alert(self, make, what):
+            kept.append(f'{{"type":"alert",{module("lines").body(make(*what))}}}')
 
     sections.pop("CHKS", None)
     watch = module("watch").Watch(Model(), Lines())

@@ -39,8 +39,8 @@ class Section:
 class Kept:
     def __init__(self):
         self.lines = []
-    def send(self, kind, pairs):
-        self.lines.append('{"type":"%s",%s}' % (kind, body(pairs)))
+    def alert(self, make, what):
+        self.lines.append('{"type":"alert",%s}' % body(make(*what)))
 
 def run(sections, base, records):
     kept = Kept()

@@ -8,11 +8,12 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from canbean.board import packets
+from canbean.board.alerts import Alerts
 from canbean.errors import BoardError, LogError
 
 if TYPE_CHECKING:
@@ -99,8 +100,8 @@ class Counts:
     Attributes:
         frames: frames handled by the board, each once.
         again: frames sent more than once.
-        alerts: alert lines received.
-        missed: alerts that the board raised and that never came whole.
+        alerts: alerts received, each once and in order.
+        missed: alerts that the board raised and that never came whole, however often they were asked for.
         lost: lines of any kind that never came whole; a lost answer does not matter.
         noise: damaged lines.
         errors: error lines of the board.
@@ -131,7 +132,8 @@ def feed(
     Args:
         board: a gateway.
         frames: what to replay, in order.
-        on_record: called with every line but the answers; `record.bare` is an alert as an alerts file holds it.
+        on_record: called with every line but the answers, alerts each once and in order; `record.bare` is an alert
+            as an alerts file holds it.
         speed: times real time; None for as fast as the board handles them.
         progress: called with the number of frames handled so far.
         clock: seconds, for tests.
@@ -171,7 +173,7 @@ class _Replay:
         self.base_s = self._base_s()
         self.window = Window(int(board.hello["window"]), clock())
         self.started = False
-        self.alerts = 0
+        self.alerts = Alerts(board.lines)
         self.raised = 0
         self.errors = 0
         self.chunks: dict[int, packets.Encoded] = {}
@@ -184,20 +186,28 @@ class _Replay:
         self.window = Window(self.window.size, begin)
         while self.window.done < n:
             now = self.clock()
+            again = self.window.again
             try:
                 start, end = self.window.next(self.due(now - begin), now)
             except TimeoutError:
                 raise BoardError(
                     f"{self.board.port}: the board stopped answering after {self.window.done} frames"
                 ) from None
+            said = self.alerts.packet(now)
+            if self.window.again > again and not said:
+                # the board may have refused the frames for want of this
+                said = self.alerts.acknowledgement()
             if end > start:
-                self.board.write(self.bytes(start, end))
+                said += self.bytes(start, end)
+            if said:
+                self.board.write(said)
             self.listen()
+        self.wait_for_alerts()
         return Counts(
             frames=self.window.done,
             again=self.window.again,
-            alerts=self.alerts,
-            missed=self.raised - self.alerts,
+            alerts=self.alerts.given,
+            missed=self.raised - self.alerts.given,
             lost=self.board.lines.lost - lost,
             noise=self.board.lines.noise - noise,
             errors=self.errors,
@@ -254,28 +264,50 @@ class _Replay:
             start += count
         return b"".join(parts)
 
-    def listen(self) -> None:
-        """Take what the board says."""
+    def wait_for_alerts(self) -> None:
+        """Ask for alerts that have not come until all are here, or the board has fallen silent."""
+        end = self.clock() + SILENCE_S
+        while not self.alerts.whole and self.clock() < end:
+            said = self.alerts.packet(self.clock())
+            if said:
+                self.board.write(said)
+            if self.listen():
+                end = self.clock() + SILENCE_S
+        self.board.write(self.alerts.acknowledgement())
+
+    def listen(self) -> int:
+        """Take what the board says; how many lines that were."""
+        count = 0
         for record in self.board.read():
+            count += 1
             if self.board.lines.boot != self.boot:
                 raise BoardError(f"{self.board.port}: the board restarted after {self.window.done} frames")
             values = record.values
-            if values["type"] == "ack":
-                self.take_ack(values)
+            if values["type"] == "ack" and values.get("session") == self.session:
+                self.take_ack(record)
+            if not self.started:
+                # what is kept of an earlier replay is none of ours
                 continue
-            if values["type"] == "alert":
-                self.alerts += 1
+            self.pass_on(self.alerts.take(record))
+            if values["type"] == "kept":
+                self.pass_on(self.alerts.told(record))
             elif values["type"] == "error":
                 self.errors += 1
-            if self.on_record is not None:
+            if self.on_record is not None and values["type"] not in {"ack", "alert", "kept"}:
+                self.on_record(record)
+        return count
+
+    def pass_on(self, records: list[Record]) -> None:
+        if self.on_record is not None:
+            for record in records:
                 self.on_record(record)
 
-    def take_ack(self, values: dict[str, Any]) -> None:
-        if values.get("session") != self.session:
-            return
+    def take_ack(self, record: Record) -> None:
+        values = record.values
         done = int(values["frames"])
         if not self.started:
             self.started = done == 0
+            self.alerts = Alerts(self.board.lines, record.values["seq"], 0)
             return
         if done > self.window.furthest:
             raise BoardError(
@@ -283,6 +315,7 @@ class _Replay:
                 "its firmware is of another version"
             )
         self.raised = int(values["alerts"])
+        self.pass_on(self.alerts.told(record))
         self.window.answer(done, bool(values.get("gap")), self.clock())
         if self.progress is not None:
             self.progress(self.window.done)

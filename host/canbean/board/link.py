@@ -6,6 +6,7 @@ import json
 import re
 import time
 import zlib
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import serial
@@ -20,6 +21,9 @@ LONGEST = 4096
 
 ASK_AGAIN_S = 0.5
 """A board that was reset by opening its port may miss the first question."""
+
+GAPS = 10_000
+"""Gaps in the numbers that are remembered; a line of an older one no longer counts as new."""
 
 LINE = re.compile(
     rb'(\{"type":"([a-z-]+)","boot":"([0-9a-f]{8})","seq":(\d{1,15})(?:,(.*))?),"crc":"([0-9a-f]{8})"\}'
@@ -49,18 +53,31 @@ class Record(NamedTuple):
 class Lines:
     """Cuts a byte stream into records; what is not a whole line with the right CRC is counted as noise.
 
+    Each line is given out once, also one that the board sends again under its old number.
+
     Attributes:
         noise: lines that were damaged or not a board's.
-        lost: lines that the board numbered and that never came whole.
+        twice: lines that had come before.
+        lost: lines that the board numbered and that have not come whole so far.
         boot: boot id of the last line, `""` before the first.
     """
 
     def __init__(self) -> None:
         self.noise = 0
+        self.twice = 0
         self.lost = 0
         self.boot = ""
+        self._first = 0
         self._next = 0
+        # numbers of lines that have not come: from `_gaps[i]` to before `_ends[i]`, ascending
+        self._gaps: list[int] = []
+        self._ends: list[int] = []
         self._rest = b""
+
+    def missing(self, line: int) -> int:
+        """The first number from `line` on whose line has not come."""
+        at = bisect_right(self._ends, line)
+        return max(self._gaps[at], line) if at < len(self._gaps) else max(self._next, line)
 
     def take(self, data: bytes) -> Iterator[Record]:
         """The records that end in `data`; the bytes after the last newline wait for more."""
@@ -88,15 +105,35 @@ class Lines:
             self.noise += 1
             return None
         boot, seq = match[3].decode(), int(match[4])
-        if boot == self.boot:
-            if seq < self._next:
-                # a line that noise made twice
-                self.noise += 1
-                return None
+        if boot != self.boot:
+            self.boot = boot
+            self._gaps, self._ends = [], []
+            # what came before us counts as lost to nobody
+            self._first, self._next = seq, 0
+            self.lost -= seq
+        if seq < self._next and not self._fill(seq):
+            self.twice += 1
+            return None
+        if seq > self._next:
             self.lost += seq - self._next
-        self.boot = boot
-        self._next = seq + 1
+            self._gaps.append(self._next)
+            self._ends.append(seq)
+            if len(self._gaps) > GAPS:
+                del self._gaps[0], self._ends[0]
+        self._next = max(self._next, seq + 1)
         return Record(values, line)
+
+    def _fill(self, seq: int) -> bool:
+        """Take a number out of the gaps; False when its line has come before."""
+        at = bisect_right(self._ends, seq)
+        if at == len(self._gaps) or seq < self._gaps[at]:
+            return False
+        parts = [(self._gaps[at], seq), (seq + 1, self._ends[at])]
+        left = [part for part in parts if part[0] < part[1]]
+        self._gaps[at : at + 1] = [start for start, _ in left]
+        self._ends[at : at + 1] = [end for _, end in left]
+        self.lost -= seq >= self._first
+        return True
 
 
 class Board:

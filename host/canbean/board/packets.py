@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from canbean.can.frames import Frames
 
-START, FRAME = 2, 1
+START, FRAME, GOT = 2, 1, 3
 """Types of packets."""
 
 HEADER = 13
@@ -78,6 +78,17 @@ def start(session: int, base_s: int = 0) -> bytes:
         base_s: seconds that the board adds to those of the frames when it tells a time.
     """
     content = np.array([START, session, *base_s.to_bytes(4, "little")], np.uint8)
+    return packets(content[:, None]).tobytes()
+
+
+def got(line: int, *, again: bool) -> bytes:
+    """The packet that acknowledges alerts.
+
+    Args:
+        line: all alerts before the line of that number have come.
+        again: ask for those that have not.
+    """
+    content = np.array([GOT, again, *line.to_bytes(4, "little")], np.uint8)
     return packets(content[:, None]).tobytes()
 
 
