@@ -5,6 +5,7 @@ import sys
 import canbean
 from canbean import const
 from canbean.console import Console
+from canbean.incident import Incident
 from drivers.feed import Feed
 
 _SLICE = const(16)  # frames between two looks at the serial line
@@ -50,17 +51,27 @@ class Gateway:
         self.console = console = Console(board, "gateway", self)
         self.lines = console.lines
         self.watch = self.feed = self.bus = self.ring = self.clock = None
+        self.incident = self.lines.incident = Incident(self.lines)
+        self.incident.closed = self.store
+        # the wall clock at time 0, None while nobody has told it, and the uptime at which somebody did
+        self.epoch = None
+        self.epoch_at = 0
         console.counts = self.counts
         try:
             self.watch, console.model = load(self.lines)
             self.feed = Feed(self.lines, board.WINDOW, self.watch)
             self.open()
             console.refused = None
-            console.idle = self.feed.idle
+            console.idle = self.idle
             console.link.on_packet = self.feed.packet
-            console.commands["reset"] = lambda _: self.watch.reset()
+            console.commands["reset"] = self.reset
         except Exception as error:
             console.refused = str(error) or type(error).__name__
+
+    # Alerts are counted from here, and the detectors know of nothing that was.
+    def reset(self, _):
+        self.lines.restart()
+        self.watch.reset()
 
     # The bus, where this board has one.
     def open(self):
@@ -86,7 +97,28 @@ class Gateway:
                 self.watch.frame(ring.records, ring.first)
             finally:
                 ring.take()
+        self.incident.idle(self.clock.s)
         return ring.count
+
+    def idle(self):
+        self.feed.idle()
+        incident = self.incident
+        if incident.waiting and self.console.uptime() // 1000 - incident.stored >= 60:
+            self.store(None)
+
+    # Into the file: an incident that is over, or one that has waited for its turn.
+    def store(self, closed):
+        try:
+            self.console.rare("store", closed)
+        except Exception as error:
+            self.console.error(error)
+
+    # Since time 0 of what alerts tell.
+    def seconds(self):
+        if self.clock:
+            self.clock.read()
+            return self.clock.s
+        return self.console.uptime() // 1000
 
     def counts(self):
         return (
@@ -94,6 +126,11 @@ class Gateway:
             ("alerts", self.watch.alerts if self.watch else 0),
             ("unscored", self.watch.unscored if self.watch else 0),
             ("ignored", self.feed.ignored if self.feed else 0),
+            ("kept", len(self.lines.kept)),
+            ("lost", self.lines.lost),
+            ("unstored", self.incident.unstored),
+            ("clock", self.epoch),
+            ("clock_age_s", None if self.epoch is None else self.console.uptime() // 1000 - self.epoch_at),
         )
 
 

@@ -77,11 +77,11 @@ class Console:
         command = self.commands.get(words[0]) if words else None
         if command:
             command(words[1:])
-        elif not words or not self._rare(words[0], words[1:]):
+        elif not words or not self.rare(words[0], words[1:]):
             raise ValueError("unknown command: " + str(text[:32], "ascii"))
 
     # Runs a command that is a file in commands/, whose code takes heap only while it is needed; false if there is none.
-    def _rare(self, name, words):
+    def rare(self, name, words):
         if not name.isalpha():
             return False
         name = "commands." + name

@@ -63,14 +63,14 @@ class Lines:
         self.boot = boot.encode()
         self.seq = 0
         self.most = most
-        # called with what an alert tells before its line is written, and with None when counting begins anew
-        self.on_alert = None
+        # gathers alerts
+        self.incident = None
         self.restart()
 
     # Alerts are counted from here.
     def restart(self):
-        if self.on_alert:
-            self.on_alert(None)
+        if self.incident:
+            self.incident.close(False)
         # of each alert its line's number and what made it
         self.kept = []
         # raised, and those that gave way
@@ -92,17 +92,17 @@ class Lines:
             crc = crc32(piece, *crc)
         self.write(b',"crc":"%04x%04x"}\n' % crc)
 
-    # Writes an alert, whose pairs are make(*what), and keeps it: what it tells is shorter than its line.
-    def alert(self, make, what):
-        if self.on_alert:
-            self.on_alert(what)
+    # Writes an alert, whose pairs are fields(*values), and keeps it: the values are shorter than the line.
+    def alert(self, fields, values):
+        if self.incident:
+            self.incident.alert(*values)
         self.alerts += 1
         if self.most:
             if len(self.kept) == self.most:
                 self.kept.pop(0)
                 self.lost += 1
-            self.kept.append((self.seq, make, what))
-        self.send("alert", make(*what))
+            self.kept.append((self.seq, fields, values))
+        self.send("alert", fields(*values))
 
     # The host has all alerts before line `seq`; with `again` it asks for the others.
     def got(self, seq, again):
@@ -110,8 +110,8 @@ class Lines:
         while kept and kept[0][0] < seq:
             kept.pop(0)
         if again:
-            for number, make, what in kept:
-                self.send("alert", make(*what), number)
+            for number, fields, values in kept:
+                self.send("alert", fields(*values), number)
             first = kept[0][0] if kept else self.seq
             self.send(
                 "kept", (("alerts", self.alerts), ("lost", self.lost), ("kept", len(kept)), ("first", first))

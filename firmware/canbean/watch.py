@@ -198,6 +198,6 @@ class Watch:
         # imported here, so that it is not in the way of the model's loader
         from .alert import fields
 
-        what = s + self.base, us, key, detector, words, bits, threshold, self.incident, dropped
-        self.lines.alert(fields, what)
+        values = s + self.base, us, key, detector, words, bits, threshold, self.incident, dropped
+        self.lines.alert(fields, values)
         self.dropped[place] = 0

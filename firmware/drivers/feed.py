@@ -72,6 +72,8 @@ class Feed:
             self.watch.frame(b, i + 2)
         finally:
             if self._unanswered >= self._every:
+                if self.lines.incident:
+                    self.lines.incident.idle(self.watch.base + u32(b, i + 2))
                 self._answer()
 
     def _waits(self):

@@ -1,0 +1,5 @@
+# `again N`: the alerts that are kept, from line N on, once more; those before are acknowledged.
+
+
+def run(app, words):
+    app.lines.got(int(words[0]) if words else 0, True)

@@ -1,0 +1,67 @@
+# `incidents N`: closed incidents of the store from record N on, oldest first, then a line that says whether there are more.
+import struct
+import sys
+
+from canbean.alert import SIGNS, id_text
+from commands import store
+
+_MOST = 16  # records a command: the bus is not looked at meanwhile
+
+
+def run(app, words):
+    try:
+        tell(app, int(words[0]) if words else 1)
+    finally:
+        del sys.modules["commands.store"]
+
+
+def tell(app, number):
+    incident = app.incident
+    damaged = 0
+    try:
+        file = open(store.PATH, "rb")
+    except OSError:
+        number, last = 1, 0
+    else:
+        with file:
+            last = store.last(file)
+            number = min(max(number, last - store.PLACES + 1, 1), last + 1)
+            end = min(number + _MOST, last + 1)
+            while number < end:
+                data = store.read(file, number)
+                if data:
+                    app.lines.send("stored", pairs(data))
+                else:
+                    damaged += 1
+                number += 1
+    app.lines.send(
+        "store",
+        (
+            ("next", number),
+            ("last", last),
+            ("damaged", damaged),
+            ("waiting", 1 if incident.waiting else 0),
+            ("unstored", incident.unstored),
+        ),
+    )
+
+
+def pairs(data):
+    record, skipped = struct.unpack(store.HEAD, data[:6])
+    values = struct.unpack(store.REST, data[6:-4])
+    boot, epoch, number, s, us, closed_s, closed_us, count, more, kinds, severity, n = values[:12]
+    names = [sign.split(" ")[0] for i, sign in enumerate(SIGNS.split(",")) if kinds >> i & 1]
+    return (
+        ("record", record),
+        ("skipped", skipped),
+        ("of", "%08x" % boot),
+        ("clock", epoch or None),
+        ("number", number),
+        ("opened", b"%d.%06d" % (s, us)),
+        ("closed", b"%d.%06d" % (closed_s, closed_us)),
+        ("count", count),
+        ("ids", str([id_text(key) for key in values[12 : 12 + n]]).replace("'", '"').encode()),
+        ("more", more),
+        ("kinds", str(names).replace("'", '"').encode()),
+        ("severity", store.SEVERITIES[severity]),
+    )

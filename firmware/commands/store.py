@@ -1,0 +1,98 @@
+# Closed incidents in a file that survives a reset: a ring of records with a number and a check each.
+#
+# record  u32 number, from 1, u16 incidents that were not stored since the record before
+#         u32 boot id, u32 wall clock (s since 1970) at time 0 or 0, u32 incident
+#         u32 s, u32 us it opened, u32 s, u32 us it closed, u32 alerts, u16 of them of further ids
+#         u16 kinds, bit i the i-th of SIGNS, u8 severity 0..2, u8 ids, 4 u32 ids
+#         u32 CRC-32 of what stands before
+#
+# Flash wears out: not more than one record a minute is written. One incident waits for its turn, the more severe of two.
+import struct
+
+from canbean import const
+from canbean.alert import SIGNS, severity
+from canbean.lines import crc32
+
+PATH = "incidents"
+PLACES = const(64)
+SIZE = const(64)
+HEAD = "<IH"
+REST = "<IIIIIIIIHHBB4I"
+SEVERITIES = ("low", "medium", "high")
+_PAUSE = const(60)  # seconds
+
+
+# `closed`: an incident that is over; empty when only time has passed.
+def run(app, closed):
+    incident = app.incident
+    if closed:
+        rest = pack(closed, int(app.lines.boot, 16), app.epoch or 0)
+        if incident.waiting:
+            incident.unstored += 1
+        if not incident.waiting or rest[36] > incident.waiting[36]:
+            incident.waiting = rest
+    now = app.console.uptime() // 1000
+    if incident.waiting and (not incident.stored or now - incident.stored >= _PAUSE):
+        incident.stored = now or 1
+        with opened() as file:
+            put(file, incident.unstored - incident.skipped, incident.waiting)
+        incident.skipped = incident.unstored
+        incident.waiting = None
+
+
+def pack(one, boot, epoch):
+    kinds = 0
+    for i, sign in enumerate(SIGNS.split(",")):
+        if sign.split(" ")[0] in one.kinds:
+            kinds |= 1 << i
+    ids = [int(text, 16) | (len(text) > 3) << 29 for text in one.ids]
+    n = len(ids)
+    worst = SEVERITIES.index(severity(one.bits, 0))
+    values = one.opened + (one.s, one.us, one.count, min(one.more, 65535), kinds, worst, n)
+    return struct.pack(REST, boot, epoch, one.number, *values, *(ids + [0] * (4 - n)))
+
+
+# The file, with a place for every record.
+def opened(mode="r+b"):
+    try:
+        file = open(PATH, mode)
+    except OSError:
+        file = open(PATH, "w+b")
+    # what made it may have been cut
+    size = file.seek(0, 2)
+    while size < SIZE * PLACES:
+        size += file.write(bytes(SIZE))
+    return file
+
+
+# The record of that number, or None.
+def read(file, number):
+    file.seek(number % PLACES * SIZE)
+    data = file.read(SIZE)
+    high, low = crc32(data[:-4])
+    if len(data) == SIZE and struct.unpack("<IHH", data[:4] + data[-4:]) == (number, low, high):
+        return data
+    return None
+
+
+# The highest number of a whole record; 0 where there is none.
+def last(file):
+    below = 0
+    while True:
+        best = 0
+        for i in range(PLACES):
+            file.seek(i * SIZE)
+            number = int.from_bytes(file.read(4), "little")
+            if best < number and number % PLACES == i and (not below or number < below):
+                best = number
+        if not best or read(file, best):
+            return best
+        below = best
+
+
+def put(file, skipped, rest):
+    number = last(file) + 1
+    data = struct.pack(HEAD, number, min(skipped, 65535)) + rest
+    high, low = crc32(data)
+    file.seek(number % PLACES * SIZE)
+    file.write(data + struct.pack("<HH", low, high))
