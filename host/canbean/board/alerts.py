@@ -80,6 +80,10 @@ class Alerts:
         self._incomplete = True
         return []
 
+    def rest(self) -> list[Record]:
+        """The alerts that wait for earlier ones, when these will never come."""
+        return self._give_out(max(self._waiting, default=-1) + 1)
+
     def packet(self, now: float) -> bytes:
         """What to send to the board: a question, an acknowledgement, or nothing."""
         if self._incomplete and (self._asked_at is None or now - self._asked_at > AGAIN_S):

@@ -144,10 +144,16 @@ class Board:
         hello: the board's last `hello`, by key.
         refusal: the last `error` reason, None when there was none.
         lines: the stream's counters `noise` and `lost`.
+        early: what came up to the hello.
     """
 
     def __init__(
-        self, port: str, timeout: float = 5.0, baud: int = 115200, clock: Callable[[], float] = time.monotonic
+        self,
+        port: str,
+        timeout: float = 5.0,
+        baud: int = 115200,
+        clock: Callable[[], float] = time.monotonic,
+        lines: Lines | None = None,
     ) -> None:
         """Open the port and wait for the board's hello.
 
@@ -156,12 +162,14 @@ class Board:
             timeout: seconds to wait for the board to answer.
             baud: bits per second.
             clock: seconds, for tests.
+            lines: those of an earlier talk with the same board, to go on with.
 
         Raises:
             BoardError: no such port, it is busy, or nothing on it answers as a canbean board.
         """
         self.port = port
-        self.lines = Lines()
+        self.lines = lines or Lines()
+        self.early: list[Record] = []
         self.hello: dict[str, Any] = {}
         self.refusal: str | None = None
         try:
@@ -174,8 +182,9 @@ class Board:
         except BaseException:
             self.close()
             raise
-        # what came before the hello is boot chatter, or the rest of an earlier talk
-        self.lines.noise = self.lines.lost = 0
+        if lines is None:
+            # what came before the hello is boot chatter, or the rest of an earlier talk
+            self.lines.noise = self.lines.lost = 0
 
     def _greet(self, timeout: float, clock: Callable[[], float]) -> None:
         end = clock() + timeout
@@ -191,8 +200,7 @@ class Board:
             if now >= ask:
                 self.command("hello")
                 ask = now + ASK_AGAIN_S
-            for _ in self.read():
-                pass
+            self.early += self.read()
 
     def read(self) -> Iterator[Record]:
         """The records that are there now; waits for a moment (20 ms) when there is nothing.

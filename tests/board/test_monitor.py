@@ -1,0 +1,216 @@
+"""Following the virtual board over a port that is noisy, goes away, or has another board behind it."""
+
+import os
+import time
+
+import pytest
+
+from board_cases import ALERT_EVERY, random_frames, stand_in
+from canbean.board import VirtualBoard, firmware, link, packets
+from canbean.board.monitor import Monitor, Notice
+from canbean.errors import BoardError
+from noise_cases import NoisyPort
+
+pytestmark = pytest.mark.usefixtures("vm")
+
+FRAMES = random_frames(300)
+ENCODED = packets.encode(FRAMES)
+FIRST = packets.start(1)
+
+
+@pytest.fixture
+def good(tmp_path, monkeypatch):
+    tree = stand_in(tmp_path / "firmware")
+    monkeypatch.setattr(firmware, "folder", lambda: tree)
+    (tmp_path / "good.cbm").write_text("good")
+    return tmp_path / "good.cbm"
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr("canbean.board.monitor.POLL_S", 0.2)
+    monkeypatch.setattr("canbean.board.monitor.STATUS_S", 1.0)
+    monkeypatch.setattr("canbean.board.alerts.AGAIN_S", 0.1)
+
+
+class Cables:
+    """Opens ports for a monitor; its last one can be pulled out, and another board be put behind the name."""
+
+    def __init__(self, monkeypatch, port, rate=0.0):
+        self.port = port
+        self.rate = rate
+        self.line = None
+        self.pulled = False
+        self.open = link.serial.serial_for_url
+        monkeypatch.setattr(link.serial, "serial_for_url", self)
+
+    def __call__(self, _name, **settings):
+        self.pulled = False
+        self.line = NoisyPort(self.open(self.port, **settings), self.rate, seed=1)
+        read = self.line.read
+        self.line.read = lambda size: self._gone() if self.pulled else read(size)
+        return self.line
+
+    def _gone(self):
+        raise OSError(5, "Input/output error")
+
+    def frames(self, start, end):
+        """Frames onto the bus of the board, as a replay has them."""
+        self.line.port.write((FIRST if start == 0 else b"") + ENCODED.part(start, end))
+
+
+def behind(port, data):
+    """Write to a port, and read away what its board answers until it is silent."""
+    handle = os.open(port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    try:
+        os.write(handle, data)
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            try:
+                if os.read(handle, 4096):
+                    end = time.monotonic() + 0.5
+            except BlockingIOError:
+                time.sleep(0.01)
+    finally:
+        os.close(handle)
+
+
+class Heard:
+    """What a monitor has said so far."""
+
+    def __init__(self, monitor):
+        self.monitor = monitor
+        self.events = monitor.events()
+        self.alerts = []
+        self.notices = []
+        self.lines = []
+
+    def until(self, condition, seconds=30):
+        end = time.monotonic() + seconds
+        for event in self.events:
+            if isinstance(event, Notice):
+                self.notices.append(event.words)
+            elif event.values["type"] == "alert":
+                self.alerts.append(event.values["n"])
+            else:
+                self.lines.append(event.values)
+            if condition():
+                return
+            assert time.monotonic() < end, (self.alerts, self.notices)
+
+    def kinds(self, kind):
+        return [values for values in self.lines if values["type"] == kind]
+
+
+def alerts_of(start, end):
+    return [n for n in range(start + 1, end + 1) if n % ALERT_EVERY == 0]
+
+
+def test_what_was_missed_is_asked_for(good, monkeypatch):
+    with VirtualBoard(good) as board:
+        cables = Cables(monkeypatch, board.port)
+        pauses = []
+        monitor = Monitor(board.port, sleep=pauses.append)
+        heard = Heard(monitor)
+        heard.until(lambda: heard.kinds("status"))
+        assert (
+            abs(heard.kinds("status")[0]["clock"] + heard.kinds("status")[0]["uptime_s"] - time.time()) < 10
+        )
+        assert monitor.clock == heard.kinds("status")[0]["clock"]
+        cables.frames(0, 30)
+        heard.until(lambda: len(heard.alerts) == 4)
+
+        def away(_):
+            # while nobody listens: four alerts more, and an end of the incident
+            behind(board.port, ENCODED.part(30, 60))
+
+        monitor._sleep = away
+        cables.pulled = True
+        heard.until(lambda: len(heard.alerts) == 8)
+        assert heard.alerts == alerts_of(0, 60)
+        assert monitor.given == 8
+        assert monitor.missed == 0
+        assert monitor.connections == 2
+        assert any(
+            "the board went away: Input/output error; trying again" in words for words in heard.notices
+        )
+
+        def another(_):
+            behind(board.port, FIRST + ENCODED.part(0, 10))
+
+        monitor._sleep = another
+        cables.pulled = True
+        heard.until(lambda: heard.kinds("stored"))
+        (stored,) = heard.kinds("stored")
+        assert (stored["record"], stored["count"], monitor.stored) == (1, 8, 1)
+        heard.until(lambda: len(heard.alerts) == 9)
+        assert heard.alerts == [*alerts_of(0, 60), 7]
+        assert monitor.missed == 0
+
+
+def test_alerts_that_gave_way_are_counted(good, monkeypatch):
+    with VirtualBoard(good) as board:
+        cables = Cables(monkeypatch, board.port)
+        monitor = Monitor(board.port)
+        heard = Heard(monitor)
+        heard.until(lambda: heard.kinds("status"))
+        cables.frames(0, 10)
+        heard.until(lambda: heard.alerts == [7])
+        # the acknowledgement of a stranger takes alerts away that the monitor has not seen
+        monitor._sleep = lambda _: behind(board.port, ENCODED.part(10, 30) + b"\0got 1000000\n")
+        cables.pulled = True
+        heard.until(lambda: any("3 alerts are lost" in words for words in heard.notices))
+        assert (monitor.given, monitor.missed) == (1, 3)
+        cables.frames(30, 40)
+        heard.until(lambda: len(heard.alerts) == 2)
+        assert heard.alerts == [7, 35]
+
+
+def test_a_restarted_board_is_followed_on(good, monkeypatch):
+    with VirtualBoard(good) as one, VirtualBoard(good) as other:
+        cables = Cables(monkeypatch, one.port)
+        monitor = Monitor(one.port, sleep=lambda _: setattr(cables, "port", other.port))
+        heard = Heard(monitor)
+        heard.until(lambda: heard.kinds("status"))
+        cables.frames(0, 10)
+        heard.until(lambda: heard.alerts == [7])
+        cables.pulled = True
+        heard.until(lambda: any("the board has restarted" in words for words in heard.notices))
+        cables.frames(0, 20)
+        heard.until(lambda: len(heard.alerts) == 3)
+        assert heard.alerts == [7, 7, 14]
+        assert (monitor.given, monitor.missed) == (3, 0)
+
+
+def test_noise_loses_nothing(good, monkeypatch):
+    with VirtualBoard(good) as board:
+        cables = Cables(monkeypatch, board.port)
+        monitor = Monitor(board.port, since=1)
+        heard = Heard(monitor)
+        heard.until(lambda: heard.kinds("status"))
+        cables.frames(0, 1)
+        cables.line.rate = 0.003
+        for start in range(1, 281, 28):
+            # as many alerts as the board takes without an acknowledgement
+            cables.frames(start, start + 28)
+            wanted = (start + 28) // ALERT_EVERY
+            heard.until(lambda wanted=wanted: len(heard.alerts) >= wanted, 60)
+        assert heard.alerts == alerts_of(0, 281)
+        assert monitor.missed == 0
+        assert monitor.noise > 0
+
+
+def test_who_is_not_there_or_no_gateway(good, tmp_path):
+    with pytest.raises(BoardError, match="no such port"):
+        next(Monitor("/dev/no-such-port").events())
+    with (
+        VirtualBoard(good, "roastmeter") as board,
+        pytest.raises(BoardError, match="is no gateway: it runs roastmeter"),
+    ):
+        next(Monitor(board.port).events())
+    (tmp_path / "bad.cbm").write_text("bad")
+    with (
+        VirtualBoard(tmp_path / "bad.cbm") as board,
+        pytest.raises(BoardError, match="the board refuses its model: the model is damaged"),
+    ):
+        next(Monitor(board.port).events())
