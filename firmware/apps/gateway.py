@@ -5,7 +5,6 @@ import sys
 import canbean
 from canbean import const
 from canbean.console import Console
-from canbean.incident import Incident
 from drivers.feed import Feed
 
 _SLICE = const(16)  # frames between two looks at the serial line
@@ -51,11 +50,12 @@ class Gateway:
         self.console = console = Console(board, "gateway", self)
         self.lines = console.lines
         self.watch = self.feed = self.bus = self.ring = self.clock = None
-        self.incident = self.lines.incident = Incident(self.lines)
-        self.incident.closed = self.store
-        # the wall clock at time 0, None while nobody has told it, and the uptime at which somebody did
+        self.lines.gather = self.gather
+        # of commands/incident.py and store.py: what is open, what is to be stored, and from which second of uptime on
+        self.incident = self.due = None
+        self.store = {}
+        # the wall clock at time 0 and the second of uptime at which somebody told it
         self.epoch = None
-        self.epoch_at = 0
         console.counts = self.counts
         try:
             self.watch, console.model = load(self.lines)
@@ -70,7 +70,7 @@ class Gateway:
 
     # Alerts are counted from here, and the detectors know of nothing that was.
     def reset(self, _):
-        self.lines.restart()
+        self.lines.reset()
         self.watch.reset()
 
     # The bus, where this board has one.
@@ -97,28 +97,25 @@ class Gateway:
                 self.watch.frame(ring.records, ring.first)
             finally:
                 ring.take()
-        self.incident.idle(self.clock.s)
+        if self.clock.s - self.lines.last > 10:
+            self.lines.end(True)
         return ring.count
 
     def idle(self):
         self.feed.idle()
-        incident = self.incident
-        if incident.waiting and self.console.uptime() // 1000 - incident.stored >= 60:
-            self.store(None)
+        if self.due:
+            self.gather(None)
 
-    # Into the file: an incident that is over, or one that has waited for its turn.
-    def store(self, closed):
+    # Alerts into incidents, and these into the store.
+    def gather(self, what):
+        console = self.console
         try:
-            self.console.rare("store", closed)
+            if what is not None:
+                console.rare("incident", what)
+            if self.due is not None and console.uptime() >= 1000 * self.due:
+                console.rare("store", None)
         except Exception as error:
-            self.console.error(error)
-
-    # Since time 0 of what alerts tell.
-    def seconds(self):
-        if self.clock:
-            self.clock.read()
-            return self.clock.s
-        return self.console.uptime() // 1000
+            console.error(error)
 
     def counts(self):
         return (
@@ -128,9 +125,8 @@ class Gateway:
             ("ignored", self.feed.ignored if self.feed else 0),
             ("kept", len(self.lines.kept)),
             ("lost", self.lines.lost),
-            ("unstored", self.incident.unstored),
-            ("clock", self.epoch),
-            ("clock_age_s", None if self.epoch is None else self.console.uptime() // 1000 - self.epoch_at),
+            ("clock", self.epoch and self.epoch[0]),
+            ("clock_age_s", self.epoch and self.console.uptime() // 1000 - self.epoch[1]),
         )
 
 

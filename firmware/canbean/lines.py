@@ -57,24 +57,31 @@ def body(pairs):
 
 
 class Lines:
-    # `most`: how many alerts are kept until the host says that they have come; the oldest give way to new ones.
-    def __init__(self, write, boot, most=0):
+    # `n` alerts are kept until the host says that they have come; the oldest give way to new ones.
+    def __init__(self, write, boot, n=0):
         self.write = write
         self.boot = boot.encode()
         self.seq = 0
-        self.most = most
-        # gathers alerts
-        self.incident = None
-        self.restart()
+        self.n = n
+        # called with what an alert tells before its line is written; with True when there was none for long enough,
+        # with False when counting begins anew
+        self.gather = None
+        # the second of the last alert of an incident that is open
+        self.last = -1
+        self.reset()
 
     # Alerts are counted from here.
-    def restart(self):
-        if self.incident:
-            self.incident.close(False)
+    def reset(self):
+        self.end(False)
         # of each alert its line's number and what made it
         self.kept = []
         # raised, and those that gave way
         self.alerts = self.lost = 0
+
+    def end(self, what):
+        if self.last >= 0:
+            self.last = -1
+            self.gather(what)
 
     # Writes `{"type":kind,"boot":..,"seq":..,pairs,"crc":..}` and a newline, in pieces: a heap that is small and
     # in use has no room for a whole line at once. A line that is written again has its old number.
@@ -94,22 +101,23 @@ class Lines:
 
     # Writes an alert, whose pairs are fields(*values), and keeps it: the values are shorter than the line.
     def alert(self, fields, values):
-        if self.incident:
-            self.incident.alert(*values)
+        if self.gather:
+            self.gather(values)
+            self.last = values[0]
         self.alerts += 1
-        if self.most:
-            if len(self.kept) == self.most:
+        if self.n:
+            if len(self.kept) == self.n:
                 self.kept.pop(0)
                 self.lost += 1
             self.kept.append((self.seq, fields, values))
         self.send("alert", fields(*values))
 
-    # The host has all alerts before line `seq`; with `again` it asks for the others.
-    def got(self, seq, again):
+    # The host has all alerts before line `seq`; with a `gap` it asks for the others.
+    def got(self, seq, gap):
         kept = self.kept
         while kept and kept[0][0] < seq:
             kept.pop(0)
-        if again:
+        if gap:
             for number, fields, values in kept:
                 self.send("alert", fields(*values), number)
             first = kept[0][0] if kept else self.seq

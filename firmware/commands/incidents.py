@@ -16,7 +16,6 @@ def run(app, words):
 
 
 def tell(app, number):
-    incident = app.incident
     damaged = 0
     try:
         file = open(store.PATH, "rb")
@@ -40,8 +39,8 @@ def tell(app, number):
             ("next", number),
             ("last", last),
             ("damaged", damaged),
-            ("waiting", 1 if incident.waiting else 0),
-            ("unstored", incident.unstored),
+            ("waiting", 1 if app.store.get("waiting") else 0),
+            ("unstored", app.store.get("unstored", 0)),
         ),
     )
 

@@ -22,34 +22,42 @@ SEVERITIES = ("low", "medium", "high")
 _PAUSE = const(60)  # seconds
 
 
-# `closed`: an incident that is over; empty when only time has passed.
-def run(app, closed):
-    incident = app.incident
-    if closed:
-        rest = pack(closed, int(app.lines.boot, 16), app.epoch or 0)
-        if incident.waiting:
-            incident.unstored += 1
-        if not incident.waiting or rest[36] > incident.waiting[36]:
-            incident.waiting = rest
+# Of app.store: `closed` are incidents that are over, `waiting` is the record of one whose turn has not come, `next` the second
+# of uptime at which that is, `unstored` how many will never be written, `told` how many of those a record has told of.
+# `app.due` is when this wants to be run again.
+def run(app, _):
+    state = app.store
+    waiting = state.get("waiting")
+    unstored = state.get("unstored", 0)
+    for one in state.pop("closed", ()):
+        rest = pack(one, int(app.lines.boot, 16), app.epoch[0] if app.epoch else 0)
+        if waiting:
+            unstored += 1
+        if not waiting or rest[36] > waiting[36]:
+            waiting = rest
     now = app.console.uptime() // 1000
-    if incident.waiting and (not incident.stored or now - incident.stored >= _PAUSE):
-        incident.stored = now or 1
+    app.due = state.get("next", 0)
+    state.update({"waiting": waiting, "unstored": unstored})
+    if waiting and now >= app.due:
+        app.due = state["next"] = now + _PAUSE
         with opened() as file:
-            put(file, incident.unstored - incident.skipped, incident.waiting)
-        incident.skipped = incident.unstored
-        incident.waiting = None
+            put(file, unstored - state.get("told", 0), waiting)
+        state["waiting"] = None
+        state["told"] = unstored
+    if not state["waiting"]:
+        app.due = None
 
 
 def pack(one, boot, epoch):
     kinds = 0
     for i, sign in enumerate(SIGNS.split(",")):
-        if sign.split(" ")[0] in one.kinds:
+        if sign.split(" ")[0] in one["kinds"]:
             kinds |= 1 << i
-    ids = [int(text, 16) | (len(text) > 3) << 29 for text in one.ids]
+    ids = [int(text, 16) | (len(text) > 3) << 29 for text in one["ids"]]
     n = len(ids)
-    worst = SEVERITIES.index(severity(one.bits, 0))
-    values = one.opened + (one.s, one.us, one.count, min(one.more, 65535), kinds, worst, n)
-    return struct.pack(REST, boot, epoch, one.number, *values, *(ids + [0] * (4 - n)))
+    worst = SEVERITIES.index(severity(one["bits"], 0))
+    values = one["opened"] + one["last"] + (one["count"], min(one["more"], 65535), kinds, worst, n)
+    return struct.pack(REST, boot, epoch, one["number"], *values, *(ids + [0] * (4 - n)))
 
 
 # The file, with a place for every record.

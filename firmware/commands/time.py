@@ -5,6 +5,9 @@ def run(app, words):
     s = int(words[0])
     if not 0 < s < 1 << 32:
         raise ValueError("time takes seconds since 1970")
-    app.epoch_at = app.console.uptime() // 1000
-    app.epoch = s - app.seconds()
+    now = app.console.uptime() // 1000
+    # alerts tell the time of the bus's clock
+    if app.clock:
+        app.clock.read()
+    app.epoch = s - (app.clock.s if app.clock else now), now
     app.console.commands["status"](None)

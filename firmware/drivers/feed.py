@@ -12,10 +12,6 @@
 # most `window` frames unanswered. While many alerts are not acknowledged no further frame is taken, so that none is lost.
 
 
-def u32(b, i):
-    return b[i] | b[i + 1] << 8 | b[i + 2] << 16 | b[i + 3] << 24
-
-
 class Feed:
     # Every frame goes to watch.frame(records, at), a frame record in the link's own buffer.
     def __init__(self, lines, window, watch):
@@ -36,13 +32,13 @@ class Feed:
         if b[i] == 2 and size == 6:
             self._session = b[i + 1]
             self._expected = self._gap = self.frames = 0
-            self.lines.restart()
-            self.watch.reset(u32(b, i + 2))
+            self.lines.reset()
+            self.watch.reset(int.from_bytes(b[i + 2 : i + 6], "little"))
             self._answer()
             return
         if b[i] == 3 and size == 6:
-            self.lines.got(u32(b, i + 2), b[i + 1])
-            if self._gap == 2 and not self._waits():
+            self.lines.got(int.from_bytes(b[i + 2 : i + 6], "little"), b[i + 1])
+            if self._gap == 2 and not self.wait():
                 self._gap = 1
                 self._answer()
             return
@@ -58,7 +54,7 @@ class Feed:
                 self._gap = 1
                 self._answer()
             return
-        if self._waits():
+        if self.wait():
             self.ignored += 1
             self._unanswered += 1
             self._gap = 2
@@ -72,12 +68,15 @@ class Feed:
             self.watch.frame(b, i + 2)
         finally:
             if self._unanswered >= self._every:
-                if self.lines.incident:
-                    self.lines.incident.idle(self.watch.base + u32(b, i + 2))
+                if (
+                    self.lines.last >= 0
+                    and self.watch.base + int.from_bytes(b[i + 2 : i + 6], "little") - self.lines.last > 10
+                ):
+                    self.lines.end(True)
                 self._answer()
 
-    def _waits(self):
-        return 2 * len(self.lines.kept) > self.lines.most
+    def wait(self):
+        return 2 * len(self.lines.kept) > self.lines.n
 
     # To be called when the line has nothing more: answers what is due.
     def idle(self):

@@ -12,6 +12,7 @@ from canbean.cli.alarms import alert_of
 from canbean.detect.alerts import KINDS, Alert
 from canbean.detect.incidents import QUIET_US, incidents
 from canbean.detect.replay import severity
+from command_cases import command
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "alerts.jsonl"
 
@@ -58,23 +59,38 @@ def values_of(alert):
     )
 
 
-class Kept:
+class App:
+    """What the command looks at of a gateway, with the gateway's own way of telling that an incident is over."""
+
     def __init__(self):
         self.said = []
+        self.incident = None
+        self.store = {}
+        self.lines = module("lines").Lines(None, "")
+        self.lines.send = self.send
+        self.lines.gather = self.gather
+        self.gathered = command("incident")
 
     def send(self, kind, pairs):
-        self.said.append(b'{"type":"%s",%s}' % (kind.encode(), module("lines").body(pairs).encode()))
+        if kind == "incident":
+            self.said.append(b'{"type":"%s",%s}' % (kind.encode(), module("lines").body(pairs).encode()))
+
+    def gather(self, what):
+        self.gathered.run(self, what)
+
+    def passes(self, t_us):
+        if t_us // 1_000_000 - self.lines.last > 10:
+            self.lines.end(True)
 
 
 def on_cpython(alerts, end_us):
-    """What the firmware says, asked after every alert whether the incident is over."""
-    lines = Kept()
-    incident = module("incident").Incident(lines)
+    """What the firmware says, asked before every alert whether the incident is over."""
+    app = App()
     for alert in alerts:
-        incident.idle(alert.t_us // 1_000_000)
-        incident.alert(*values_of(alert))
-    incident.idle(end_us // 1_000_000)
-    return lines.said
+        app.passes(alert.t_us)
+        app.lines.alert(module("alert").fields, values_of(alert))
+    app.passes(end_us)
+    return app.said
 
 
 @given(RAISED, st.sampled_from([0, 9_000 * MS, 11_000 * MS]))
@@ -110,32 +126,47 @@ def test_what_is_said():
 
 
 def test_a_new_beginning_ends_an_incident_at_its_last_alert():
-    lines = Kept()
-    incident = module("incident").Incident(lines)
-    over = []
-    incident.closed = lambda one: over.append((one.number, one.s, one.us))
+    app = App()
     for alert in alerts_of([(0, 1, "dlc", 900), (1, 1, "dlc", 900)]):
-        incident.alert(*values_of(alert))
-    incident.close(False)
-    incident.close(False)
-    incident.idle(1 << 20)
-    assert over == [(1, 60, 1)]
-    assert [json.loads(line)["state"] for line in lines.said] == ["opened", "closed"]
-    assert json.loads(lines.said[-1])["closed"] == 60.000001
+        app.lines.alert(module("alert").fields, values_of(alert))
+    app.lines.reset()
+    app.lines.reset()
+    app.passes(1 << 49)
+    assert [one["number"] for one in app.store["closed"]] == [1]
+    assert [json.loads(line)["state"] for line in app.said] == ["opened", "closed"]
+    assert json.loads(app.said[-1])["closed"] == 60.000001
+
+
+def test_the_word_alone_does_nothing():
+    app = App()
+    (alert,) = alerts_of([(0, 1, "dlc", 900)])
+    app.lines.alert(module("alert").fields, values_of(alert))
+    before = dict(app.incident)
+    for words in ([], ["1"], None):
+        app.gathered.run(app, words)
+    assert app.incident == before
+    assert len(app.said) == 1
 
 
 ON_VM = """
 import json
-from canbean.incident import Incident
 from canbean.lines import body
-class Kept:
-    def send(self, kind, pairs):
-        print('{"type":"%s",%s}' % (kind, body(pairs)))
-incident = Incident(Kept())
+from commands import incident
+class App:
+    incident = None
+    store = {}
+    class lines:
+        @staticmethod
+        def send(kind, pairs):
+            print('{"type":"%s",%s}' % (kind, body(pairs)))
+app = App()
+last = None
 for values in ROWS:
-    incident.idle(values[0])
-    incident.alert(*values)
-incident.idle(1 << 29)
+    if last is not None and values[0] - last > 10:
+        incident.run(app, True)
+    incident.run(app, values)
+    last = values[0]
+incident.run(app, True)
 """
 
 

@@ -124,13 +124,12 @@ def test_the_status_in_a_line():
         "frames": 1234,
         "alerts": 5,
         "lost": 0,
-        "unstored": 2,
         "heap_free": None,
         "clock": None,
         "clock_age_s": None,
     }
-    assert _status(values) == "1,234 frames · 5 alerts · 2 not stored · clock not set"
-    values |= {"lost": 1, "unstored": 0, "heap_free": 5000, "clock": 1, "clock_age_s": 60}
+    assert _status(values) == "1,234 frames · 5 alerts · clock not set"
+    values |= {"lost": 1, "heap_free": 5000, "clock": 1, "clock_age_s": 60}
     assert _status(values) == "1,234 frames · 5 alerts · 1 lost · 5,000 bytes free · clock set 60 s ago"
 
 

@@ -72,9 +72,9 @@ class Board:
         self.ms = 0
         self.flash = flash
         self.lines = SimpleNamespace(boot=boot.encode(), send=self.send)
-        self.incident = module("incident").Incident(self.lines)
         self.console = SimpleNamespace(uptime=lambda: self.ms)
-        self.epoch = None
+        self.incident = self.epoch = self.due = None
+        self.store = {}
         self.number = 0
 
     def send(self, kind, pairs):
@@ -84,14 +84,19 @@ class Board:
         """An incident is over."""
         self.ms += 1000 * after_s
         self.number += 1
-        incident = self.incident
-        incident.alert(self.number * 100, 7, key, "", ("timing", "", ""), bits, 100, self.number, 0)
-        incident.closed = lambda one: command("store", open=self.flash.open).run(self, one)
-        incident.close(True)
+        gathered = command("incident")
+        gathered.run(self, (self.number * 100, 7, key, "", ("timing", "", ""), bits, 100, self.number, 0))
+        gathered.run(self, True)
+        assert self.due == 0
+        command("store", open=self.flash.open).run(self, None)
 
     def passes(self, seconds):
         self.ms += 1000 * seconds
         command("store", open=self.flash.open).run(self, [])
+
+    @property
+    def unstored(self):
+        return self.store.get("unstored", 0)
 
     def listed(self, *words):
         self.said.clear()
@@ -111,7 +116,7 @@ def test_nothing_is_stored_yet(board):
 
 
 def test_what_is_put_in_comes_out(board):
-    board.epoch = 1_764_000_000
+    board.epoch = 1_764_000_000, 5
     for key in (0x2C5, 1 << 29 | 0x18DAF110, None):
         board.close(key=key)
     records, end = board.listed()
@@ -165,7 +170,8 @@ def test_one_write_a_minute(board):
         board.close(bits, after_s=10)
     # the first of the severe ones waits, the others are counted
     assert (board.flash.written, board.flash.opened_for_writing) == (written, opened)
-    assert (board.incident.unstored, board.listed()[1]["waiting"]) == (3, 1)
+    assert (board.unstored, board.listed()[1]["waiting"]) == (3, 1)
+    assert board.due == 120
     board.passes(19)
     assert board.listed()[1]["waiting"] == 1
     board.passes(1)
@@ -185,7 +191,9 @@ def test_writes_are_rare_and_every_incident_is_stored_or_counted(pauses):
         board.close(after_s=pause)
     assert board.flash.opened_for_writing <= 1 + sum(pauses) // 60
     stored = board.listed(1)[1]["last"]
-    assert stored + board.incident.unstored + (board.incident.waiting is not None) == len(pauses)
+    waiting = board.store.get("waiting") is not None
+    assert stored + board.unstored + waiting == len(pauses)
+    assert waiting == (board.due is not None)
 
 
 @pytest.mark.parametrize("before", [0, 1, 5, 63, 64, 100])
@@ -243,30 +251,29 @@ def test_a_damaged_record_is_skipped_and_counted(which, at, change):
 
 ON_VM = """
 import os, sys
-from apps import gateway
-from canbean.incident import Incident
 class Lines:
     boot = b"9f3a01c2"
     def send(self, kind, pairs):
         print(kind, *["%s=%s" % (key, str(v, "ascii") if isinstance(v, bytes) else v) for key, v in pairs])
 class App:
     lines = Lines()
-    epoch = 1700000000
+    epoch = 1700000000, 0
+    incident = due = None
+    store = {}
     class console:
         ms = 0
         @classmethod
         def uptime(cls):
             return cls.ms
 app = App()
-def closed(one):
-    from commands import store
-    store.run(app, one)
-app.incident = incident = Incident(app.lines)
-incident.closed = closed
+from commands import incident, store
 for n in range(70):
     app.console.ms += 60000
-    incident.alert(1000000000 + n, n, None if n % 3 else n << 20, "", (("timing", "relation", "dlc")[n % 3], "", ""), 50 * n, 100, n + 1, 0)
-    incident.close(n & 1)
+    kind = ("timing", "relation", "dlc")[n % 3]
+    key = None if n % 3 else n << 20
+    incident.run(app, (1000000000 + n, n, key, "", (kind, "", ""), 50 * n, 100, n + 1, 0))
+    incident.run(app, n & 1 == 1)
+    store.run(app, None)
 from commands import incidents
 incidents.run(app, ["50"])
 """
@@ -278,7 +285,7 @@ def test_the_vm_stores_and_tells_the_same(vm, tmp_path):
     stored = [line for line in said if line.startswith("stored ")]
     assert len(stored) == 16
     board = Board(Flash())
-    board.epoch = 1_700_000_000
+    board.epoch = 1_700_000_000, 0
     board.flash.content = bytearray((tmp_path / "incidents").read_bytes())
     records, _ = board.listed(50)
     assert [record["record"] for record in records] == list(range(50, 66))

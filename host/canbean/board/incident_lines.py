@@ -1,4 +1,4 @@
-"""What a board says of incidents, told by the host: the same bytes from the same alerts (`firmware/canbean/incident.py`)."""
+"""What a board says of incidents, told by the host: the same bytes from the same alerts (`firmware/canbean.incident.py`)."""
 
 from __future__ import annotations
 

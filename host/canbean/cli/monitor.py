@@ -89,11 +89,8 @@ def _appending(path: Path) -> Any:
 
 def _status(values: dict[str, Any]) -> str:
     parts = [f"{values['frames']:,} frames", f"{values['alerts']:,} alerts"]
-    parts += [
-        f"{values[key]:,} {word}"
-        for key, word in (("lost", "lost"), ("unstored", "not stored"))
-        if values[key]
-    ]
+    if values["lost"]:
+        parts.append(f"{values['lost']:,} lost")
     if values["heap_free"] is not None:
         parts.append(f"{values['heap_free']:,} bytes free")
     parts.append("clock not set" if values["clock"] is None else f"clock set {values['clock_age_s']:,} s ago")
