@@ -4,7 +4,8 @@
 # start  u8 2, u8 session, u32 seconds to add to those of the frames, which so stay small integers
 # frame  u8 1, u8 number mod 256, u32 seconds, u24 microseconds | DLC code << 20, u32 key | flags << 30,
 #        0..8 data bytes
-# got    u8 3, u8 1 to ask for those that are missing, u32 number of the line before which the host has all alerts
+# got    u8 3, u8 1 to ask for those that are missing, u32 number of the line before which the host has all alerts,
+#        u32 boot id of that line
 #
 # Little-endian; key is id | ext << 29; flags: 0 data, 1 FD, 2 remote, 3 error. Of longer FD frames the first
 # eight bytes are sent, which is what the detectors look at. The answer is a line `ack` with the session, the
@@ -36,8 +37,10 @@ class Feed:
             self.watch.reset(int.from_bytes(b[i + 2 : i + 6], "little"))
             self._answer()
             return
-        if b[i] == 3 and size == 6:
-            self.lines.got(int.from_bytes(b[i + 2 : i + 6], "little"), b[i + 1])
+        if b[i] == 3 and size == 10:
+            # after a restart the numbers that the host knows are not ours
+            ours = b"%08x" % int.from_bytes(b[i + 6 : i + 10], "little") == self.lines.boot
+            self.lines.got(int.from_bytes(b[i + 2 : i + 6], "little") if ours else 0, b[i + 1])
             if self._gap == 2 and not self.wait():
                 self._gap = 1
                 self._answer()

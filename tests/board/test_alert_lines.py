@@ -52,7 +52,7 @@ def test_alerts_are_kept_until_they_are_acknowledged(line):
     assert all(keys(record) == LISTED["incident"].split() for record in incidents)
     assert line.ask("status", "status").values["kept"] == 0
     for _ in range(2):
-        line.write(b"\0" + packets.got(0, again=True))
+        line.write(b"\0" + packets.got(0, "", again=True))
         (kept,) = take(line, "kept")
         assert keys(kept) == LISTED["kept"].split()
         assert (kept.values["alerts"], kept.values["kept"], kept.values["lost"]) == (4, 0, 0)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from board_cases import ALERT_EVERY, MemoryBoard, as_seen, frames_strategy, noisy, random_frames
-from canbean.board import link
+from board_cases import ALERT_EVERY, MemoryBoard, as_seen, frames_strategy, noisy, random_frames, told
+from canbean.board import link, packets
 from canbean.board.feed import Window, feed
 from canbean.board.link import Board
-from canbean.board.packets import encode, packets
+from canbean.board.packets import encode
 from canbean.errors import BoardError, LogError
 
 
@@ -72,6 +72,19 @@ def test_every_alert_comes_once_and_in_order(n, window, kept, rate, seed):
     assert numbers == list(range(ALERT_EVERY, n + 1, ALERT_EVERY))
     assert (counts.alerts, counts.missed) == (len(numbers), 0)
     assert memory.console.lines.lost == 0
+
+
+def test_a_stranger_or_an_earlier_boot_acknowledges_nothing(monkeypatch):
+    memory = MemoryBoard(rate=0.0)
+    board = opened(monkeypatch, memory)
+    lines = memory.console.lines
+    for n in (7, 14):
+        lines.alert(told, (0, 0, n))
+    for boot, left in (("", 2), ("00000001", 2), (lines.boot.decode(), 1)):
+        board.write(packets.got(lines.kept[0][0] + 1, boot, again=False))
+        list(board.read())
+        assert len(lines.kept) == left
+    assert memory.console.errors == 0
 
 
 def test_an_alert_that_the_board_no_longer_has_is_counted(monkeypatch):
@@ -217,7 +230,7 @@ def test_a_packet_that_is_none_of_the_feed_is_an_error(monkeypatch):
     memory = MemoryBoard()
     board = opened(monkeypatch, memory)
     for content in (b"\x01", b"\x01\0", b"\x01" * 12, b"\x01" * 22, b"\x02", b"\x02ab", b"\x03a"):
-        board.write(packets(np.frombuffer(content, np.uint8).reshape(-1, 1)).tobytes())
+        board.write(packets.packets(np.frombuffer(content, np.uint8).reshape(-1, 1)).tobytes())
     list(board.read())
     assert board.refusal == "unknown packet"
     assert memory.console.errors == 7

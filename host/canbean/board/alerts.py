@@ -96,12 +96,12 @@ class Alerts:
         """A packet that acknowledges what is here and asks for what is not."""
         self._asked_at = now
         self._acknowledged = self.floor
-        return packets.got(self.floor, again=True)
+        return packets.got(self.floor, self.lines.boot, again=True)
 
     def acknowledgement(self) -> bytes:
         """A packet that acknowledges what is here."""
         self._acknowledged = self.floor
-        return packets.got(self.floor, again=False)
+        return packets.got(self.floor, self.lines.boot, again=False)
 
     def _give_out(self, floor: int) -> list[Record]:
         self.floor = max(self.floor, floor)

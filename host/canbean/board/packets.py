@@ -81,14 +81,17 @@ def start(session: int, base_s: int = 0) -> bytes:
     return packets(content[:, None]).tobytes()
 
 
-def got(line: int, *, again: bool) -> bytes:
+def got(line: int, boot: str, *, again: bool) -> bytes:
     """The packet that acknowledges alerts.
 
     Args:
         line: all alerts before the line of that number have come.
+        boot: boot id of that line, `""` while none is known.
         again: ask for those that have not.
     """
-    content = np.array([GOT, again, *line.to_bytes(4, "little")], np.uint8)
+    content = np.array(
+        [GOT, again, *line.to_bytes(4, "little"), *int(boot or "0", 16).to_bytes(4, "little")], np.uint8
+    )
     return packets(content[:, None]).tobytes()
 
 
