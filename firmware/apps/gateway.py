@@ -97,8 +97,7 @@ class Gateway:
                 self.watch.frame(ring.records, ring.first)
             finally:
                 ring.take()
-        if self.clock.s - self.lines.last > 10:
-            self.lines.end(True)
+        self.lines.idle(self.clock.s)
         return ring.count
 
     def idle(self):

@@ -78,6 +78,11 @@ class Lines:
         # raised, and those that gave way
         self.alerts = self.lost = 0
 
+    # It is second `s`: ten seconds without an alert end an incident.
+    def idle(self, s):
+        if s - self.last > 10:
+            self.end(True)
+
     def end(self, what):
         if self.last >= 0:
             self.last = -1

@@ -71,11 +71,7 @@ class Feed:
             self.watch.frame(b, i + 2)
         finally:
             if self._unanswered >= self._every:
-                if (
-                    self.lines.last >= 0
-                    and self.watch.base + int.from_bytes(b[i + 2 : i + 6], "little") - self.lines.last > 10
-                ):
-                    self.lines.end(True)
+                self.lines.idle(self.watch.base + int.from_bytes(b[i + 2 : i + 6], "little"))
                 self._answer()
 
     def wait(self):

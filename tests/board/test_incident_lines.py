@@ -79,8 +79,7 @@ class App:
         self.gathered.run(self, what)
 
     def passes(self, t_us):
-        if t_us // 1_000_000 - self.lines.last > 10:
-            self.lines.end(True)
+        self.lines.idle(t_us // 1_000_000)
 
 
 def on_cpython(alerts, end_us):

@@ -288,10 +288,13 @@ def test_a_gap_is_stepped_back_for_once():
     assert window.next(100, 0.0) == (4, 14)
     window.answer(4, True, 0.0)
     assert window.next(100, 0.0) == (14, 14)
-    # until the timer says that the second try was lost too
-    assert window.next(100, 0.2) == (14, 14)
+    # until it is late enough for the second try to have been lost too
+    assert window.next(100, 0.04) == (14, 14)
+    assert window.next(100, 0.06) == (4, 14)
+    # or the timer says so of the third
+    assert window.next(100, 0.3) == (14, 14)
     assert window.next(100, 0.4) == (4, 14)
-    assert window.again == 16
+    assert window.again == 26
 
 
 def test_the_noise_of_these_tests_is_noise():

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from canbean.board.link import Lines, Record
 
 AGAIN_S = 1.0
-"""A question for alerts that brought no answer is asked again after so long."""
+"""A question for alerts that brought no answer is asked again after so long,"""
+
+QUIET_S = 0.15
+"""or when no line at all has come for so long: an answer may be many lines, of which the last tells that it is one."""
 
 RECENT = 1000
 """Alerts given out whose numbers are remembered until the board no longer keeps them; no board keeps more."""
@@ -43,6 +46,8 @@ class Alerts:
         self._acknowledged = floor
         self._incomplete = False
         self._asked_at: float | None = None
+        self._heard = False
+        self._heard_at = 0.0
 
     @property
     def whole(self) -> bool:
@@ -51,6 +56,7 @@ class Alerts:
 
     def take(self, record: Record) -> list[Record]:
         """The alerts that may be given out now that this line has come, an alert or any other."""
+        self._heard = True
         if record.values["type"] == "alert":
             self._waiting[record.values["seq"]] = record
         return self._give_out(self.lines.missing(self.floor))
@@ -86,7 +92,13 @@ class Alerts:
 
     def packet(self, now: float) -> bytes:
         """What to send to the board: a question, an acknowledgement, or nothing."""
-        if self._incomplete and (self._asked_at is None or now - self._asked_at > AGAIN_S):
+        if self._heard:
+            self._heard, self._heard_at = False, now
+        if self._incomplete and (
+            self._asked_at is None
+            or now - self._asked_at > AGAIN_S
+            or now - max(self._asked_at, self._heard_at) > QUIET_S
+        ):
             return self.question(now)
         if self._recent and self._recent[-1] >= self._acknowledged:
             return self.acknowledgement()

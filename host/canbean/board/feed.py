@@ -31,6 +31,9 @@ CHUNK = 1 << 16
 RESEND_S = 0.3
 """Silence after which everything unanswered is sent again."""
 
+MISSING_S = 0.05
+"""After so long everything is sent again when the board still misses a frame that was sent again."""
+
 SILENCE_S = 5.0
 """Silence after which the board counts as gone."""
 
@@ -91,6 +94,9 @@ class Window:
         if gap and self._stepped_back_at != done:
             self._stepped_back_at = done
             self.sent = done
+        elif gap:
+            # said before what was sent again had come, or that is lost too
+            self._timer = min(self._timer, now + MISSING_S - RESEND_S)
 
 
 @dataclass(frozen=True)
