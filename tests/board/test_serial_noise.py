@@ -74,6 +74,14 @@ def test_every_alert_comes_once_and_in_order(n, window, kept, rate, seed):
     assert memory.console.lines.lost == 0
 
 
+def test_frames_that_were_refused_are_sent_again_as_soon_as_there_is_room(monkeypatch):
+    memory = MemoryBoard(window=20, kept=1)
+    counts = feed(opened(monkeypatch, memory), random_frames(200), clock=memory.clock)
+    assert counts.again > 100
+    # in no case after a timer
+    assert counts.seconds < 0.3
+
+
 def test_a_stranger_or_an_earlier_boot_acknowledges_nothing(monkeypatch):
     memory = MemoryBoard(rate=0.0)
     board = opened(monkeypatch, memory)

@@ -64,6 +64,64 @@ def test_a_line_is_numbered_and_carries_the_crc_of_what_stands_before_it():
     assert rest == b""
 
 
+def pairs(t, words):
+    return (("t", t), ("words", words))
+
+
+def test_alerts_are_kept_until_they_are_acknowledged():
+    out = bytearray()
+    sender = lines.Lines(out.extend, "9f3a01c2", 2)
+    sender.send("x")
+    for n in range(3):
+        sender.alert(pairs, (n, "ab"))
+    first = bytes(out).splitlines()
+    assert (sender.alerts, sender.lost, len(sender.kept)) == (3, 1, 2)
+    out.clear()
+    sender.got(0, 1)
+    sender.got(3, 1)
+    sender.got(4, 0)
+    again = bytes(out).splitlines()
+    # the same bytes under the old numbers, and what follows goes on counting
+    assert [again[0], again[1], again[3]] == [first[2], first[3], first[3]]
+    told = [json.loads(line) for line in (again[2], again[4])]
+    assert [(one["seq"], one["kept"], one["first"]) for one in told] == [(4, 2, 2), (5, 1, 3)]
+    assert all((one["alerts"], one["lost"]) == (3, 1) for one in told)
+    assert sender.kept == []
+    sender.reset()
+    assert (sender.alerts, sender.lost) == (0, 0)
+
+
+def test_whoever_keeps_nothing_sends_nothing_again():
+    out = bytearray()
+    sender = lines.Lines(out.extend, "9f3a01c2")
+    sender.alert(pairs, (1, "ab"))
+    out.clear()
+    sender.got(0, 1)
+    (line,) = bytes(out).splitlines()
+    assert json.loads(line)["kept"] == json.loads(line)["lost"] == 0
+
+
+KEPT_ON_VM = """
+from canbean.lines import Lines
+text = []
+lines = Lines(lambda piece: text.append(str(piece, "ascii")), "00000000", 2)
+for n in range(3):
+    lines.alert(lambda t, words: (("t", t), ("words", words)), (n, "ab"))
+lines.got(2, 1)
+print("".join(text))
+"""
+
+
+def test_the_vms_keep_the_same(vm, vm32):
+    out = bytearray()
+    sender = lines.Lines(out.extend, "00000000", 2)
+    for n in range(3):
+        sender.alert(pairs, (n, "ab"))
+    sender.got(2, 1)
+    assert vm.run(KEPT_ON_VM) == out.decode() + "\n"
+    assert vm32(KEPT_ON_VM) == out.decode() + "\n"
+
+
 def test_the_vm_writes_the_same_bytes(vm, vm32):
     code = r"""
 from canbean.lines import Lines, crc32
