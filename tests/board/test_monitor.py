@@ -4,10 +4,12 @@ import os
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from board_cases import ALERT_EVERY, random_frames, stand_in
-from canbean.board import VirtualBoard, firmware, link, packets
-from canbean.board.monitor import Monitor, Notice
+from canbean.board import Record, VirtualBoard, firmware, link, packets
+from canbean.board.monitor import Monitor, Notice, _Store
 from canbean.errors import BoardError
 from noise_cases import NoisyPort
 
@@ -198,6 +200,58 @@ def test_noise_loses_nothing(good, monkeypatch):
         assert heard.alerts == alerts_of(0, 281)
         assert monitor.missed == 0
         assert monitor.noise > 0
+
+
+def test_a_silent_board_is_tried_again(good, monkeypatch):
+    monkeypatch.setattr("canbean.board.monitor.SILENCE_S", 0.3)
+    with VirtualBoard(good) as board:
+        cables = Cables(monkeypatch, board.port)
+        heard = Heard(Monitor(board.port, sleep=lambda _: None))
+        heard.until(lambda: heard.kinds("status"))
+        cables.line.read = lambda size: b""
+        heard.until(lambda: len(heard.notices) == 2)
+        assert heard.notices[0].endswith("the board stopped answering; trying again")
+        assert heard.notices[1].endswith("the board is there again")
+        cables.frames(0, 10)
+        heard.until(lambda: heard.alerts == [7])
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 150),
+    st.sets(st.integers(1, 150)),
+    st.none() | st.integers(1, 200),
+    st.lists(st.booleans(), max_size=60),
+)
+def test_records_of_the_store_are_given_out_once_however_many_lines_are_lost(last, damaged, since, losses):
+    store, given_out, now = _Store(since), [], 0.0
+    losses = iter(losses)
+
+    def hear(kind, **values):
+        if next(losses, False):
+            return []
+        record = Record({"type": kind, **values}, b"")
+        return store.take(record) or [] if kind == "stored" else store.end(record.values)
+
+    store.begin()
+    for _ in range(100):
+        now += 10.0
+        command = store.command(now)
+        if not command:
+            break
+        # what firmware/commands/incidents.py does
+        start = min(max(int(command.split()[1]), last - 63, 1), last + 1)
+        end = min(start + 16, last + 1)
+        for number in range(start, end):
+            if number not in damaged:
+                hear("stored", record=number, of="9f3a01c2", number=number)
+        bad = len(damaged & set(range(start, end)))
+        given_out += [one.values["record"] for one in hear("store", next=end, last=last, damaged=bad)]
+    else:
+        raise AssertionError("it asks without end")
+    first = last + 1 if since is None else max(since, last - 63, 1)
+    assert given_out == [number for number in range(first, last + 1) if number not in damaged]
+    assert store.next == last + 1
 
 
 def test_who_is_not_there_or_no_gateway(good, tmp_path):
