@@ -105,7 +105,7 @@ from canbean.model import Model
 from canbean.watch import SECTIONS, Watch
 
 class Lines:
-    def send(self, kind, pairs):
+    def alert(self, fields, values):
         pass
 
 model = Model(sys.argv[1], "gateway", SECTIONS)

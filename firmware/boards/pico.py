@@ -9,6 +9,8 @@ NAME = "pico"
 # frames the host may leave unanswered: eighteen packets of 26 bytes fit the 511 bytes that wait in standard input
 WINDOW = 18
 CHUNK = 128
+# alerts kept until the host has them; a replay pauses while more than half of that is
+KEPT = 16
 COMMANDS = {}
 # frames that wait for the detectors
 RING = 64

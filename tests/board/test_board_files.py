@@ -46,6 +46,7 @@ assert not readinto(buffer)
 wait(5)
 write(b"line")
 assert board.heap_free() == 30000
+assert board.KEPT > 4
 log = on.log
 """
 ON_VM = """
