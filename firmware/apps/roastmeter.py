@@ -27,6 +27,9 @@ def load(path):
 
 def main(board):
     console = Console(board, "roastmeter")
+    # it raises no alerts
+    lines = type(console.lines)
+    lines.alert = lines.got = lines.idle = None
     regressor = sensor = None
     readings = 0
     try:

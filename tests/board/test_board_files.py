@@ -178,7 +178,8 @@ def test_a_frame_on_the_bus_raises_an_alert(board, vm, with_model):
         ON_VM + GATEWAY.format(module=board.module), path=(firmware.folder(), tests), cwd=with_model
     )
     line, alerts, (state, overflows) = json.loads(said)
-    alert = json.loads(line)
+    incident, alert = map(json.loads, line.splitlines())
+    assert (incident["type"], incident["state"], incident["ids"]) == ("incident", "opened", ["7FE"])
     assert (alert["type"], alert["id"], alert["kind"]) == ("alert", "7FE", "unknown-id")
     assert (alerts, overflows) == (1, 1)
     assert state == "passive"
