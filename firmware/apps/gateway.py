@@ -97,6 +97,8 @@ class Gateway:
                 self.watch.frame(ring.records, ring.first)
             finally:
                 ring.take()
+        # also where no frame comes: or a wrap of the ticks would go unseen
+        self.clock.read()
         self.lines.idle(self.clock.s)
         return ring.count
 
