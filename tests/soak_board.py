@@ -9,6 +9,7 @@ import time
 NAME = "soak"
 WINDOW = 10
 CHUNK = 128
+KEPT = 5
 COMMANDS = {}
 RING = 32
 BITRATE = 500000

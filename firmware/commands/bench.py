@@ -26,7 +26,7 @@ mem_alloc = getattr(gc, "mem_alloc", None) or (lambda: 0)
 
 
 class Mute:
-    def send(self, kind, pairs=()):
+    def alert(self, fields, values):
         pass
 
 
