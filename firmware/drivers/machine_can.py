@@ -39,13 +39,12 @@ class MachineCan:
         data = self.data
         got = 0
         clock.read()
-        while got < ring.n and can.recv(message):
+        # what the ring has no room for waits in the controller, which counts what it cannot hold
+        while ring.count < ring.n and can.recv(message):
             got += 1
             if message[3] & port.RECV_ERR_OVERRUN:
                 self.flagged = self.flagged + 1 & 0x3FFFFFFF
             at = ring.slot()
-            if at < 0:
-                continue
             length = len(message[1])
             ext = message[2] & port.FLAG_EXT_ID
             key = message[0] | (1 << 29 if ext else 0)

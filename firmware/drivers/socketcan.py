@@ -87,7 +87,8 @@ class SocketCan:
         read = self.read
         got = 0
         clock.read()
-        while got < _BATCH:
+        # what the ring has no room for waits in the kernel
+        while got < _BATCH and ring.count < ring.n:
             try:
                 if not read(frame):
                     break
@@ -101,8 +102,6 @@ class SocketCan:
                 continue
             got += 1
             at = ring.slot()
-            if at < 0:
-                continue
             length = frame[4]
             code = min(length, 8)
             while code < 15 and LENGTHS[code] < length:

@@ -1,0 +1,123 @@
+"""A board as an slcan adapter over its serial port: python-can reads frames from it, cantools the alerts."""
+
+import socket
+import struct
+import time
+from pathlib import Path
+
+import cantools
+import pytest
+
+import can
+from canbean.board import Board, VirtualBoard
+from canbean.board.firmware import folder
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "gateway.cbm"
+DBC = Path(__file__).parents[2] / "host" / "canbean" / "board" / "alerts.dbc"
+
+BUS = """
+
+RING = 64
+BITRATE = 500000
+ticks_us = time.ticks_us
+
+
+def open_bus():
+    import socket
+    import struct
+
+    from drivers.socketcan import SocketCan
+
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    line.bind(struct.pack("<H", 1) + b"bus" + bytes(105))
+    return SocketCan("can0", line)
+"""
+
+
+class CanBoard(VirtualBoard):
+    """A virtual board with a bus: SocketCAN's driver on a socket in its folder, to which tests send can_frames."""
+
+    def _switch_on(self):
+        boards = self.folder / "boards"
+        (boards / "linux.mpy").unlink()
+        (boards / "linux.py").write_text((folder() / "boards" / "linux.py").read_text() + BUS)
+        super()._switch_on()
+
+    def frames(self, *frames):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.connect(str(self.folder / "bus"))
+            for key, data in frames:
+                can_id = key & 0x1FFFFFFF | (0x80000000 if key >> 29 else 0)
+                sender.send(struct.pack("<IB3x8s", can_id, len(data), data))
+
+
+@pytest.fixture(scope="module")
+def board(vm):
+    with CanBoard(GOLDEN, heap="2M") as on:
+        yield on
+
+
+def opened(board, **options):
+    options = {"bitrate": 500_000, "sleep_after_open": 0, **options}
+    return can.Bus(interface="slcan", channel=board.port, ignore_config=True, **options)
+
+
+def heard(bus, n, seconds=10.0):
+    """The bus's frames until there are `n` that are not of the board itself; and those."""
+    frames, own = [], []
+    end = time.monotonic() + seconds
+    while len(frames) < n and time.monotonic() < end:
+        message = bus.recv(0.2)
+        if message is not None:
+            ours = 0x1FBEA500 <= message.arbitration_id <= 0x1FBEA503
+            (own if ours else frames).append(message)
+    return frames, own
+
+
+def test_python_can_reads_frames_and_cantools_alerts(board):
+    database = cantools.database.load_file(DBC)
+    sent = [(0x7E5 + n % 2 | (n % 3 == 0) << 29, bytes(range(n % 9))) for n in range(200)]
+    with opened(board) as bus:
+        for at in range(0, len(sent), 20):
+            board.frames(*sent[at : at + 20])
+        frames, own = heard(bus, len(sent))
+        assert bus.get_version(2) == (1, 1)
+        assert len(bus.get_serial_number(2)) == 4
+    assert [(m.arbitration_id | m.is_extended_id << 29, bytes(m.data)) for m in frames] == sent
+    said = [database.get_message_by_frame_id(m.arbitration_id).name for m in own]
+    at = said.index("CanbeanAlert")
+    assert said[at : at + 3] == ["CanbeanAlert", "CanbeanSubject", "CanbeanTime"]
+    what, subject, when = (database.decode_message(m.arbitration_id, m.data) for m in own[at : at + 3])
+    assert (what["Detector"], what["Kind"], what["Severity"]) == ("fingerprint", "unknown-id", "high")
+    assert what["Bits"] > what["Threshold"] > 0
+    assert (subject["Id"], subject["Extended"], subject["Named"]) == (0x7E5, "29 bit", "id")
+    assert (subject["Incident"], subject["Dropped"]) == (1, 0)
+    assert what["Alert"] == subject["Alert"] == when["Alert"] == 1
+    assert 0 <= when["Microseconds"] < 1_000_000
+    assert "CanbeanBus" in said
+    # and JSON again
+    with Board(board.port) as again:
+        status = again.ask("status", "status").values
+        assert status["alerts"] >= 1
+        assert status["errors"] == 0
+
+
+def test_a_host_that_leaves_without_a_word(board):
+    """SavvyCAN closes the port and no more: the next one who says hello in words gets JSON."""
+    bus = opened(board)
+    board.frames((0x123, b"1"))
+    frames, _ = heard(bus, 1)
+    bus.close = lambda: None
+    bus.shutdown()
+    board.frames((0x124, b"2"))
+    with Board(board.port) as again:
+        assert again.hello["golden"] == "ok"
+    assert len(frames) == 1
+
+
+def test_it_never_transmits_unless_that_was_enabled(board):
+    with opened(board) as bus:
+        bus.send(can.Message(arbitration_id=0x123, data=b"12", is_extended_id=False))
+        board.frames((0x321, b""))
+        frames, _ = heard(bus, 1)
+        assert [m.arbitration_id for m in frames] == [0x321]
