@@ -1,7 +1,5 @@
 """A board as an slcan adapter over its serial port: python-can reads frames from it, cantools the alerts."""
 
-import socket
-import struct
 import time
 from pathlib import Path
 
@@ -9,46 +7,11 @@ import cantools
 import pytest
 
 import can
-from canbean.board import Board, VirtualBoard
-from canbean.board.firmware import folder
+from can_board import CanBoard
+from canbean.board import Board
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "gateway.cbm"
 DBC = Path(__file__).parents[2] / "host" / "canbean" / "board" / "alerts.dbc"
-
-BUS = """
-
-RING = 64
-BITRATE = 500000
-ticks_us = time.ticks_us
-
-
-def open_bus():
-    import socket
-    import struct
-
-    from drivers.socketcan import SocketCan
-
-    line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    line.bind(struct.pack("<H", 1) + b"bus" + bytes(105))
-    return SocketCan("can0", line)
-"""
-
-
-class CanBoard(VirtualBoard):
-    """A virtual board with a bus: SocketCAN's driver on a socket in its folder, to which tests send can_frames."""
-
-    def _switch_on(self):
-        boards = self.folder / "boards"
-        (boards / "linux.mpy").unlink()
-        (boards / "linux.py").write_text((folder() / "boards" / "linux.py").read_text() + BUS)
-        super()._switch_on()
-
-    def frames(self, *frames):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.connect(str(self.folder / "bus"))
-            for key, data in frames:
-                can_id = key & 0x1FFFFFFF | (0x80000000 if key >> 29 else 0)
-                sender.send(struct.pack("<IB3x8s", can_id, len(data), data))
 
 
 @pytest.fixture(scope="module")

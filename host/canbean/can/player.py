@@ -101,12 +101,13 @@ class Address:
 
 
 @contextmanager
-def opened(address: Address, *, fd: bool = False) -> Iterator[can.BusABC]:
+def opened(address: Address, *, fd: bool = False, listen_only: bool = False) -> Iterator[can.BusABC]:
     """The bus, closed at the end.
 
     Args:
         address: which.
-        fd: whether CAN FD frames will be sent.
+        fd: whether CAN FD frames will be sent, or may come.
+        listen_only: whether an slcan adapter is told to acknowledge nothing; other interfaces are set up elsewhere.
 
     Raises:
         UsageError: an interface whose package or driver is not installed, or a channel that it does not take.
@@ -117,6 +118,8 @@ def opened(address: Address, *, fd: bool = False) -> Iterator[can.BusABC]:
         options["bitrate"] = address.bitrate
     if fd and address.interface == "socketcan":
         options["fd"] = True
+    if listen_only and address.interface == "slcan":
+        options["listen_only"] = True
     try:
         bus = can.Bus(channel=address.channel, interface=address.interface, ignore_config=True, **options)
     except (can.CanInterfaceNotImplementedError, ImportError) as error:

@@ -29,6 +29,7 @@ board.app.add_typer(monitor.app)
 app.add_typer(can.app, name="can", help="CAN logs: look, learn, replay, score, attack.")
 app.add_typer(roast.app, name="roast", help="Roast meter: fit, score, read.")
 app.add_typer(model.app, name="model", help="Model files.")
+board.app.add_typer(adapter.app)
 app.add_typer(board.app, name="board", help="Boards, real and virtual.")
 app.command()(demo.demo)
 

@@ -1,0 +1,45 @@
+"""A virtual board with a bus: SocketCAN's driver on a socket in its folder, to which tests send can_frames."""
+
+from __future__ import annotations
+
+import socket
+import struct
+
+from canbean.board import VirtualBoard
+from canbean.board.firmware import folder
+
+BUS = """
+
+RING = 64
+BITRATE = 500000
+ticks_us = time.ticks_us
+
+
+def open_bus():
+    import socket
+    import struct
+
+    from drivers.socketcan import SocketCan
+
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    line.bind(struct.pack("<H", 1) + b"bus" + bytes(105))
+    return SocketCan("can0", line)
+"""
+
+
+class CanBoard(VirtualBoard):
+    """The board `linux` with that bus."""
+
+    def _switch_on(self):
+        boards = self.folder / "boards"
+        (boards / "linux.mpy").unlink()
+        (boards / "linux.py").write_text((folder() / "boards" / "linux.py").read_text() + BUS)
+        super()._switch_on()
+
+    def frames(self, *frames):
+        """Put frames, keys and data, onto the bus."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.connect(str(self.folder / "bus"))
+            for key, data in frames:
+                can_id = key & 0x1FFFFFFF | (0x80000000 if key >> 29 else 0)
+                sender.send(struct.pack("<IB3x8s", can_id, len(data), data))
