@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 
-from canbean.board import VirtualBoard
+from canbean.board import VirtualBoard, firmware
 from canbean.board.firmware import folder
 
 BUS = """
@@ -31,9 +31,9 @@ class CanBoard(VirtualBoard):
     """The board `linux` with that bus."""
 
     def _switch_on(self):
-        boards = self.folder / "boards"
-        (boards / "linux.mpy").unlink()
-        (boards / "linux.py").write_text((folder() / "boards" / "linux.py").read_text() + BUS)
+        source = (folder() / "boards" / "linux.py").read_bytes() + BUS.encode()
+        compiled = firmware._compile("boards/linux.py", source, None)
+        (self.folder / "boards" / "linux.mpy").write_bytes(compiled)
         super()._switch_on()
 
     def frames(self, *frames):

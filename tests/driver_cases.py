@@ -10,7 +10,7 @@ from unittest import mock
 from canbean.board.firmware import folder, module
 
 ring = module("ring")
-FROM_PACKAGE = ("ring", "clock")
+FROM_PACKAGE = ("ring", "clock", "lines")
 
 
 def driver(name, room="drivers"):

@@ -17,6 +17,8 @@ _RATES = const((10000, 20000, 50000, 100000, 125000, 250000, 500000, 800000, 100
 # What the host said, as words or as the text of a line.
 def run(app, words):
     text = words[0]
+    if not hasattr(app, "bus"):
+        raise ValueError("this application is no CAN adapter: " + text)
     try:
         answer = answer_to(app, text, getattr(app, "slcan", None))
     except (ValueError, IndexError, OSError):
@@ -96,7 +98,7 @@ def opened(app, rate, stamped, silent):
     from commands.slcan_channel import Channel
 
     forget("slcan_channel", "slcan_lines", "slcan_alerts")
-    show = Channel(app, int(value(lines, "alertid", "%x" % _ALERTS), 16), stamped)
+    show = Channel(app, int(value(lines, "alertid", _ALERTS)), stamped)
     show.home = home
     show.now = now
     if not now[1] and value(lines, "transmit", "0") == "1":

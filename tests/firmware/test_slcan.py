@@ -325,3 +325,9 @@ def test_noise_never_stops_it_nor_sends(play):
     last = [call for call in done["calls"] if call[0] == "start"][-1:]
     assert last in ([], [["start", 500_000, True]])
     assert done["left"] == []
+
+
+def test_ids_of_alerts_as_the_board_has_them(play):
+    done = play(say("O\r"), frame(0x666, b"\x01"), settings=f"alertid {0x18FF0000}\n")
+    ids = [line[1:9] for line in done["said"][1].split(b"\r") if line.startswith(b"T")]
+    assert ids == [b"18FF0003", b"18FF0000", b"18FF0001", b"18FF0002"]
