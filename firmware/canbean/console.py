@@ -74,6 +74,9 @@ class Console:
 
     def _command(self, text):
         words = str(text, "ascii").split()
+        if words and words[0][0] in "CFLNOSVZ" and len(words[0]) < 3:
+            # LAWICEL's protocol
+            words.insert(0, "slcan")
         command = self.commands.get(words[0]) if words else None
         if command:
             command(words[1:])

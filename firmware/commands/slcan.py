@@ -69,7 +69,7 @@ def flags(app, show):
 # What is in use needs no name any more; the folder's the console forgets after a command of its own.
 def forget(*names):
     for name in names:
-        del sys.modules["commands." + name]
+        sys.modules.pop("commands." + name, None)
 
 
 # The bus is never less silent than its settings have it.

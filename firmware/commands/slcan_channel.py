@@ -70,7 +70,8 @@ class Channel:
             except MemoryError:
                 self.end()
                 raise
-            del sys.modules["commands.slcan"], sys.modules["commands"]
+            for name in ("commands.slcan", "commands"):
+                sys.modules.pop(name, None)
             slcan.run(self.app, (str(text, "ascii"),))
 
     def packet(self, *packet):
