@@ -5,7 +5,6 @@
 import os
 import sys
 
-import canbean
 from canbean import VERSION, const
 
 # what a board with a key asks of commands
@@ -74,12 +73,9 @@ def forget(*names):
 
 # The bus is never less silent than its settings have it.
 def opened(app, rate, stamped, silent):
-    had = "canbean.overlay" in sys.modules
-    from canbean.overlay import read, value
+    from commands.overlay import read, value
 
-    if not had:
-        # read once, and needed no more
-        del sys.modules["canbean.overlay"], canbean.overlay
+    forget("overlay")
     if not app.bus or not app.watch:
         raise OSError
     lines = read()[1]

@@ -23,7 +23,7 @@ def files(tmp_path_factory):
 def play(files, vm, tmp_path):
     def run(*steps, settings="", key=False, **options):
         if settings:
-            # as firmware/canbean/overlay.py writes them
+            # as firmware/commands/overlay.py writes them
             import hashlib
 
             body = b"sequence 1\n" + settings.encode()
