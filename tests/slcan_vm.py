@@ -124,6 +124,8 @@ for kind, what in given["steps"]:
         app.board.us += what
     elif kind == "bus":
         app.bus.now = what
+    elif kind == "waits":
+        app.ring.count = what
     elif kind == "lost":
         app.ring.lost += what
     said.append([b for b in app.board.outgoing])

@@ -1,8 +1,7 @@
 # An open slcan channel: frames as lines t T r R, alerts and the bus's state as frames of the host's alerts.dbc. It stands
 # between the gateway and its detectors, in place of its JSON, and brings commands to slcan.py, whose code so takes heap
-# only while there is one. A frame that the serial line has no room for is
-# not shown but counted, so that the line never keeps detectors waiting; nor are CAN FD and error frames, which the protocol
-# lacks.
+# only while there is one. Detectors come first: a frame that the serial line has no room for, or that comes while many
+# wait for them, is not shown but counted; nor are CAN FD and error frames shown, which the protocol lacks.
 import gc
 import struct
 import sys
@@ -122,14 +121,15 @@ class Channel:
             view = self.views[n] = memoryview(self.line)[:n]
         self.write(view)
 
-    # Whether the serial line has room for so many bytes, and takes them if so; or in any case.
+    # Whether the serial line has room for so many bytes and detectors have time for it; or in any case.
     def room(self, bytes, always):
         now = self.app.board.ticks_us()
         self.busy = max(0, self.busy - (now - self.ticks & 0x3FFFFFFF))
         self.ticks = now
         cost = bytes * 10000000 // self.baud
+        ring = self.app.ring
         # a transmit FIFO holds 100 bytes and a few more
-        if not always and self.busy + cost > 1000000000 // self.baud:
+        if not always and (self.busy + cost > 1000000000 // self.baud or 2 * ring.count > ring.n):
             return False
         self.busy += cost
         return True

@@ -4,19 +4,6 @@ from canbean import const
 _HEX = const(b"0123456789ABCDEF")
 
 
-# Bytes of `records`, `count` from `i` on, as digits in `line` from `n` on; where they end.
-def digits(line, n, records, i, step, count):
-    names = _HEX
-    while count:
-        byte = records[i]
-        line[n] = names[byte >> 4]
-        line[n + 1] = names[byte & 15]
-        n += 2
-        i += step
-        count -= 1
-    return n
-
-
 # How long the line of the record at `at` is.
 def length(records, at, stamped):
     top = records[at + 10]
@@ -26,24 +13,39 @@ def length(records, at, stamped):
 
 # Writes it into `line`, `stamped` with milliseconds modulo 60,000; its length.
 def text(line, records, at, stamped):
+    names = _HEX
     top = records[at + 10]
-    remote = top & 128
     size = min(records[at + 6] >> 4, 8)
+    n = 1
     if top & 32:
-        n = digits(line, 1, records, at + 10, -1, 4)
-        line[0] = 82 if remote else 84
+        line[0] = 82 if top & 128 else 84
+        for i in range(at + 10, at + 6, -1):
+            byte = records[i]
+            line[n] = names[byte >> 4]
+            line[n + 1] = names[byte & 15]
+            n += 2
         line[1] = 48 + (top >> 4 & 1)
     else:
-        n = digits(line, 0, records, at + 8, -1, 2)
-        line[0] = 114 if remote else 116
+        line[0] = 114 if top & 128 else 116
+        byte = records[at + 7]
+        line[1] = names[records[at + 8] & 7]
+        line[2] = names[byte >> 4]
+        line[3] = names[byte & 15]
+        n = 4
     line[n] = 48 + size
-    n = digits(line, n + 1, records, at + 11, 1, 0 if remote else size)
+    n += 1
+    if top < 128:
+        for i in range(at + 11, at + 11 + size):
+            byte = records[i]
+            line[n] = names[byte >> 4]
+            line[n + 1] = names[byte & 15]
+            n += 2
     if stamped:
         s = records[at] | records[at + 1] << 8 | records[at + 2] << 16 | (records[at + 3] & 63) << 24
         us = records[at + 4] | records[at + 5] << 8 | (records[at + 6] & 15) << 16
         ms = s % 60 * 1000 + us // 1000
-        for shift in (12, 8, 4, 0):
-            line[n] = _HEX[ms >> shift & 15]
+        for shift in range(12, -4, -4):
+            line[n] = names[ms >> shift & 15]
             n += 1
     line[n] = 13
     return n + 1

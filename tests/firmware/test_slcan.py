@@ -279,6 +279,13 @@ def test_a_slow_line_shows_what_it_has_room_for(play):
     assert len([1 for number, _ in ours(done["said"][-1]) if number < 3]) == 3
 
 
+def test_detectors_come_first(play):
+    """While more than half of the ring waits for them, no time goes into showing."""
+    steps = [say("O\r"), ("waits", 3), frame(1), ("waits", 2), frame(2)]
+    assert [bus_frames(said) for said in play(*steps, baud=115_200)["said"][2::2]] == [b"", b"t0020\r"]
+    assert [bus_frames(said) for said in play(*steps)["said"][2::2]] == [b"t0010\r", b"t0020\r"]
+
+
 def test_the_bus_as_a_frame_once_a_second(play):
     done = play(
         say("O\r"),
@@ -331,3 +338,47 @@ def test_ids_of_alerts_as_the_board_has_them(play):
     done = play(say("O\r"), frame(0x666, b"\x01"), settings=f"alertid {0x18FF0000}\n")
     ids = [line[1:9] for line in done["said"][1].split(b"\r") if line.startswith(b"T")]
     assert ids == [b"18FF0003", b"18FF0000", b"18FF0001", b"18FF0002"]
+
+
+ALLOCATION = """
+import gc
+from commands.slcan_channel import Channel
+
+class Any:
+    pass
+
+app = Any()
+app.board, app.console, app.lines, app.watch, app.ring, app.bus = [Any() for _ in range(6)]
+app.board.BAUD = {baud}
+app.board.ticks_us = lambda: 0
+app.console.link = Any()
+app.console.link.on_command = app.console.link.on_packet = None
+app.lines.write = app.lines.send = lambda data: None
+app.watch.frame = lambda records, at: None
+app.bus.status = lambda: ("ok", 0, 0)
+app.ring.lost = app.ring.count = 0
+app.ring.n = 16
+Channel(app, 0x1FBEA500, True)
+records = bytes({records})
+
+def some(n):
+    for at in range(0, 19 * n, 19):
+        app.watch.frame(records, at % 190)
+
+some(20)
+gc.collect()
+gc.disable()
+before = gc.mem_alloc()
+some(1000)
+first = gc.mem_alloc() - before
+before = gc.mem_alloc()
+some(3000)
+print(gc.mem_alloc() - before - first)
+"""
+
+
+@pytest.mark.parametrize("baud", [0, 1_000_000_000, 9600])
+def test_showing_frames_allocates_nothing(vm, files, baud):
+    keys = (0x123, 0x18FEF100 | EXT)
+    records = b"".join(frame(keys[n % 2], bytes(range(n % 9)))[1] for n in range(10))
+    assert vm.run(ALLOCATION.format(baud=baud, records=list(records)), path=(files,)) == "0\n"
