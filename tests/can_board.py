@@ -10,11 +10,6 @@ from canbean.board.firmware import folder
 
 BUS = """
 
-RING = 64
-BITRATE = 500000
-ticks_us = time.ticks_us
-
-
 def open_bus():
     import socket
     import struct

@@ -1,30 +1,12 @@
-"""Drivers of the firmware on CPython, and what they put into the ring."""
+"""What drivers of the firmware put into the ring, on CPython."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from typing import NamedTuple
-from unittest import mock
 
-from canbean.board.firmware import folder, module
+from canbean.board.firmware import module
 
 ring = module("ring")
-FROM_PACKAGE = ("ring", "clock", "lines")
-
-
-def driver(name, room="drivers"):
-    """A module of firmware/drivers; what it imports as `canbean` is the firmware's."""
-    names = {f"canbean.{one}": module(one) for one in FROM_PACKAGE}
-    path = folder() / room / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"canbean_{room}_{name}", path)
-    made = importlib.util.module_from_spec(spec)
-    with (
-        mock.patch.dict(sys.modules, {"canbean": sys.modules["canbean_firmware"], **names}),
-        mock.patch.object(sys, "path", [str(folder()), *sys.path]),
-    ):
-        spec.loader.exec_module(made)
-    return made
 
 
 class Standing:

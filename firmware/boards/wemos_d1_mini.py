@@ -54,7 +54,7 @@ def open_bus():
 def open_serial():
     # the REPL leaves the line to us: it would echo, and stop at a byte 3
     os.dupterm(None, 1)  # type: ignore[attr-defined]  # the checker's os is CPython's
-    line = machine.UART(0, baudrate=115200, timeout=0, rxbuf=272)
+    line = machine.UART(0, baudrate=BAUD, timeout=0, rxbuf=272)
 
     def wait(ms):
         end = time.ticks_add(time.ticks_ms(), ms)

@@ -10,9 +10,9 @@ from canbean.board.alert_frames import AlertFrames, BoardAlert, BusState
 from canbean.can.frames import parse_key
 from canbean.detect.alerts import KINDS, Alert, fields
 from canbean.errors import UsageError
-from driver_cases import driver
+from firmware_drivers import load
 
-packing = driver("slcan_alerts", "commands")
+packing = load("commands.slcan_alerts")
 
 
 def random_alert(dice):

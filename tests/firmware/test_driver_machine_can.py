@@ -5,9 +5,10 @@ from collections import deque
 
 import pytest
 
-from driver_cases import Standing, Taken, driver, ring, taken
+from driver_cases import Standing, Taken, ring, taken
+from firmware_drivers import load
 
-machine_can = driver("machine_can")
+machine_can = load("drivers.machine_can")
 
 
 class Port:

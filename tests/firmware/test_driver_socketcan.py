@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canbean.board.firmware import folder
-from driver_cases import Standing, Taken, driver, ring, taken
+from driver_cases import Standing, Taken, ring, taken
+from firmware_drivers import load
 
-socketcan = driver("socketcan")
+socketcan = load("drivers.socketcan")
 EFF, RTR, ERR = 0x80000000, 0x40000000, 0x20000000
 
 

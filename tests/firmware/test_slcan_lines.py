@@ -3,13 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driver_cases import driver
+from firmware_drivers import load
 
 EXT = 1 << 29
 
-# as from `commands/`, where the board has them
-lines = driver("slcan_lines", "commands")
-send = driver("slcan_send", "commands").send
+lines = load("commands.slcan_lines")
+send = load("commands.slcan_send").send
 
 keys = st.one_of(st.integers(0, 0x7FF), st.integers(EXT, (1 << 30) - 1))
 
