@@ -127,7 +127,8 @@ def watch_(
         int | None, typer.Option(metavar="N", min=1, help="Bits a second, where the interface sets it.")
     ] = None,
     alerts: Annotated[
-        Path | None, typer.Option(metavar="A.jsonl", help="Write the alerts, a JSON object a line.")
+        Path | None,
+        typer.Option(metavar="A.jsonl", help="Write the alerts when it ends, a JSON object a line."),
     ] = None,
     seconds: Annotated[float | None, typer.Option(metavar="S", min=0, help="End after S seconds.")] = None,
     frames: Annotated[int | None, typer.Option(metavar="N", min=1, help="End after N frames.")] = None,
