@@ -2,6 +2,7 @@
 # C F L N O S V Z here; while its channel is open everything the host says comes here, slcan_channel.py shows the bus, and no
 # JSON is sent. A command in words or a packet closes the channel. It changes no setting, and where the board has a
 # key not even the bit rate for a while.
+import gc
 import os
 import sys
 
@@ -71,15 +72,21 @@ def forget(*names):
         sys.modules.pop("commands." + name, None)
 
 
-# The bus is never less silent than its settings have it.
-def opened(app, rate, stamped, silent):
+# What was set on this board: bit rate and listen-only, whether the host may transmit, the first id of alerts.
+def settings(board):
     from commands.overlay import read, value
 
     forget("overlay")
+    lines = read()[1]
+    home = int(value(lines, "bitrate", getattr(board, "BITRATE", 0))), value(lines, "listen", "1") != "0"
+    return home, value(lines, "transmit", "0") == "1", int(value(lines, "alertid", _ALERTS))
+
+
+# The bus is never less silent than its settings have it.
+def opened(app, rate, stamped, silent):
     if not app.bus or not app.watch:
         raise OSError
-    lines = read()[1]
-    home = int(value(lines, "bitrate", getattr(app.board, "BITRATE", 0))), value(lines, "listen", "1") != "0"
+    home, transmit, first = settings(app.board)
     now = rate or home[0], silent or home[1]
     if now[0] != home[0] and "key" in os.listdir():
         raise ValueError
@@ -91,13 +98,15 @@ def opened(app, rate, stamped, silent):
         except Exception:
             app.bus.start(*home, filters)
             raise
+    # the code that read the settings is not needed any more
+    gc.collect()
     from commands.slcan_channel import Channel
 
     forget("slcan_channel", "slcan_lines", "slcan_alerts")
-    show = Channel(app, int(value(lines, "alertid", _ALERTS)), stamped)
+    show = Channel(app, first, stamped)
     show.home = home
     show.now = now
-    if not now[1] and value(lines, "transmit", "0") == "1":
+    if transmit and not now[1]:
         from commands.slcan_send import send
 
         forget("slcan_send")
