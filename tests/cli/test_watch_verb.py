@@ -4,8 +4,10 @@ import contextlib
 import json
 import os
 import signal
+import struct
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from can.interfaces.virtual import channels
 
 import can
 from can_board import CanBoard
+from canbean.board.firmware import module
 from canbean.board.live import LiveWatch
 from canbean.can import logs
 from canbean.can.frames import ERR, FD, LENGTHS, RTR, Frames
@@ -119,6 +122,26 @@ def test_frames_of_every_sort_at_the_time_of_today():
     assert len(lines) > 20
     assert (watch.frames, watch.alerts, watch.unscored) == (n, len(lines), expected.unscored)
     assert watch.digest == cbm.digest(MODEL.read_bytes())[:16]
+
+
+def test_what_the_filters_of_a_watch_plan_keep_away_is_not_watched(tmp_path, monkeypatch):
+    watch = module("watch")
+    monkeypatch.setattr(watch, "SECTIONS", {*watch.SECTIONS, "PLAN"})
+    packed = cbm.read(MODEL)
+    frames = logs.read(GOLDEN / "attacked.csv.gz").frames
+    wanted = np.unique(frames.key)[:3].tolist()
+    # three standard ids, of which two share a filter under the first mask; no extended frame passes
+    plan = struct.pack("<9I", 0x7FF, 0x7FF, wanted[0], wanted[1], *[wanted[2]] * 4, 1000)
+    (tmp_path / "plan.cbm").write_bytes(cbm.pack(replace(packed, sections={**packed.sections, "PLAN": plan})))
+    chosen = frames[np.isin(frames.key, wanted)]
+    expected = replay(model.unpack(packed, "gateway.cbm"), chosen)
+    lines = []
+    live = LiveWatch(tmp_path / "plan.cbm", lambda kind, line: lines.append(line))
+    for message in messages(frames):
+        live.take(message)
+    live.take(can.Message(arbitration_id=wanted[0], is_extended_id=True))
+    assert lines == [line_of(alert) for alert in expected.alerts]
+    assert (live.frames, live.unseen) == (len(frames) + 1, len(frames) - len(chosen) + 1)
 
 
 def test_it_tells_alerts_and_incidents_as_they_come(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ EARLIER_S = 3600
 RECORD = 19
 """Bytes of a frame record (`firmware/canbean/ring.py`)."""
 DATA, FD, REMOTE, ERROR = range(4)
+EXTENDED = 1 << 29
+PLAN = "PLAN"
+"""Section of a watch plan: two masks and six filters, keys (`id | ext << 29`) each, then what is no matter here."""
 _CODES = {int(length): code for code, length in enumerate(LENGTHS)}
 
 
@@ -29,6 +33,7 @@ class LiveWatch:
 
     Attributes:
         frames: frames taken.
+        unseen: frames that the filters of the model's watch plan keep away, None where it has none.
         digest: of the model, as a board says it.
     """
 
@@ -44,6 +49,8 @@ class LiveWatch:
             ModelError: the firmware refuses the model.
         """
         self.frames = 0
+        self.unseen: int | None = None
+        self._filters: list[tuple[int, int]] = []
         self._base_s: int | None = None
         self._record = bytearray(RECORD)
         watch = module("watch")
@@ -51,8 +58,11 @@ class LiveWatch:
             loaded = module("model").Model(str(Path(path)), APP, watch.SECTIONS)
             self._watch = watch.Watch(loaded, _lines(on_line))
             self._watch.golden(loaded)
+            if PLAN in loaded.sections:
+                self.unseen = 0
+                self._filters = _filters(loaded.read(PLAN))
             loaded.close()
-        except (ValueError, OSError, IndexError) as error:
+        except (ValueError, OSError, IndexError, struct.error) as error:
             raise ModelError(f"{path}: {error}") from error
         self.digest: str = loaded.digest
 
@@ -68,19 +78,28 @@ class LiveWatch:
 
     def take(self, message: can.Message) -> None:
         """Score a frame, at its own timestamp."""
+        key = message.arbitration_id | message.is_extended_id << 29
+        self.frames += 1
+        if self.unseen is not None and all((key ^ one) & mask for mask, one in self._filters):
+            self.unseen += 1
+            return
         s, us = divmod(round(message.timestamp * 1e6), 1_000_000)
         if self._base_s is None:
             self._base_s = max(s - EARLIER_S, 0)
             self._watch.reset(self._base_s)
         kind = ERROR if message.is_error_frame else REMOTE if message.is_remote_frame else int(message.is_fd)
-        key = message.arbitration_id | message.is_extended_id << 29
         record = self._record
         record[:4] = max(s - self._base_s, 0).to_bytes(4, "little")
         record[4:7] = (us | _CODES.get(message.dlc, 15) << 20).to_bytes(3, "little")
         record[7:11] = (key | kind << 30).to_bytes(4, "little")
         record[11:] = bytes(message.data[:8]).ljust(8, b"\0")
-        self.frames += 1
         self._watch.frame(record, 0)
+
+
+def _filters(section: bytes) -> list[tuple[int, int]]:
+    """Mask and filter, six times: the first two filters belong to the first mask. A filter takes frames of its kind only."""
+    mask0, mask1, *filters = struct.unpack_from("<8I", section)
+    return [((mask0, mask1)[n > 1] | EXTENDED, one) for n, one in enumerate(filters)]
 
 
 def _lines(on_line: Callable[[str, bytes], None]) -> Any:

@@ -103,6 +103,8 @@ class Live:
         """Frames and alerts, and on a board's serial port what the board tells."""
         watch = self.watch
         said: dict[str, Any] = {"frames": watch.frames, "alerts": watch.alerts, "unscored": watch.unscored}
+        if watch.unseen is not None:
+            said["unseen"] = watch.unseen
         if self.board is not None and (self.state is not None or self.board_alerts):
             said |= {"board_alerts": self.board_alerts, "board_alerts_missed": self.board.missed}
             state = self.state or alert_frames.BusState(0, 0, 0, alert_frames.OTHER)
