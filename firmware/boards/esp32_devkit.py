@@ -11,6 +11,8 @@ WINDOW = 9
 CHUNK = 128
 # alerts kept until the host has them; a replay pauses while more than half of that is
 KEPT = 16
+# bits a second of the serial line, which writes wait for
+BAUD = 115200
 COMMANDS = {}
 # frames that wait for the detectors
 RING = 64

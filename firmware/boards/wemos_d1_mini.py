@@ -12,6 +12,8 @@ WINDOW = 10
 CHUNK = 128
 # alerts kept until the host has them; a replay pauses while more than half of that is
 KEPT = 5
+# bits a second of the serial line, which writes wait for
+BAUD = 115200
 COMMANDS = {}
 # frames that wait for the detectors
 RING = 16

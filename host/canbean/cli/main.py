@@ -8,7 +8,21 @@ import sys
 import typer
 
 from canbean import __version__
-from canbean.cli import attack, board, can, curve, demo, learn, model, monitor, plan, roast, traffic
+from canbean.cli import (
+    adapter,
+    attack,
+    board,
+    can,
+    curve,
+    demo,
+    learn,
+    model,
+    monitor,
+    plan,
+    roast,
+    traffic,
+    watch,
+)
 from canbean.cli.output import words
 from canbean.errors import CanbeanError
 
@@ -26,6 +40,7 @@ can.app.add_typer(curve.app)
 can.app.add_typer(attack.app)
 can.app.add_typer(plan.app)
 board.app.add_typer(monitor.app)
+can.app.add_typer(watch.app)
 app.add_typer(can.app, name="can", help="CAN logs: look, learn, replay, score, attack.")
 app.add_typer(roast.app, name="roast", help="Roast meter: fit, score, read.")
 app.add_typer(model.app, name="model", help="Model files.")
