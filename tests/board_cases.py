@@ -76,7 +76,6 @@ class MemoryBoard:
 
     def __init__(self, window=120, rate=0.0, seed=0, kept=16):
         self.KEPT = kept
-        self.COMMANDS = {}
         self.WINDOW = window
         self.rate = rate
         self.dice = random.Random(seed)

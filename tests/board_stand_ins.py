@@ -99,6 +99,9 @@ class Os:
     def urandom(self, n):
         return bytes(n)
 
+    def stat(self, path):
+        raise OSError(2)
+
     def dupterm(self, stream, index):
         board.log["dupterm"] = (stream, index)
 

@@ -1,4 +1,4 @@
-# ruff: noqa: A001, C416, PTH123, RUF012, SIM115, UP031 - MicroPython has no other way
+# ruff: noqa: A001, C416, PTH123, SIM115, UP031 - MicroPython has no other way
 # Runs on the VM: the console with stand-ins of bus and watch, steps from a file, what was written at each as JSON.
 import json
 import sys
@@ -14,7 +14,6 @@ class Board:
     CHUNK = 64
     WINDOW = 10
     NAME = "test"
-    COMMANDS = {}
     BITRATE = 500000
 
     def __init__(self, baud):

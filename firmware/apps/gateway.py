@@ -11,7 +11,8 @@ _SLICE = const(16)  # frames between two looks at the serial line
 
 
 # -> watch, digest. Imported here, so that a board whose heap is too small for the detectors can still say so.
-def load(lines, path="model.cbm"):
+def load(lines, path="model.cbm"):  # noqa: F811
+    global load, unload
     from canbean.model import Model
     from canbean.watch import SECTIONS, Watch
 
@@ -22,11 +23,13 @@ def load(lines, path="model.cbm"):
     watch.golden(model)
     model.close()
     unload(watch)
+    # and so have these two
+    del load, unload
     return watch, model.digest
 
 
 # What runs once has done its work: its code leaves the heap.
-def unload(watch):
+def unload(watch):  # noqa: F811
     fingerprint = watch.fingerprint
     for one in (watch, fingerprint, fingerprint.novelty, watch.checks, watch.rules):
         if one:
@@ -56,22 +59,20 @@ class Gateway:
         self.store = {}
         # the wall clock at time 0 and the second of uptime at which somebody told it
         self.epoch = None
-        console.counts = self.counts
         try:
-            self.watch, console.model = load(self.lines)
+            self.watch, console.model = load(self.lines, board.slot)
             self.feed = Feed(self.lines, board.WINDOW, self.watch)
             self.open()
-            console.refused = None
             console.idle = self.idle
             console.link.on_packet = self.feed.packet
-            console.commands["reset"] = self.reset
+            if board.settings is not None:
+                console.rare("load", ())
+            else:
+                console.refused = None
         except Exception as error:
             console.refused = str(error) or type(error).__name__
-
-    # Alerts are counted from here, and the detectors know of nothing that was.
-    def reset(self, _):
-        self.lines.reset()
-        self.watch.reset()
+            if board.slot != "model.cbm":
+                console.rare("refused", console.refused)
 
     # The bus, where this board has one.
     def open(self):
@@ -117,18 +118,6 @@ class Gateway:
                 console.rare("store", None)
         except Exception as error:
             console.error(error)
-
-    def counts(self):
-        return (
-            ("frames", self.feed.frames if self.feed else 0),
-            ("alerts", self.watch.alerts if self.watch else 0),
-            ("unscored", self.watch.unscored if self.watch else 0),
-            ("ignored", self.feed.ignored if self.feed else 0),
-            ("kept", len(self.lines.kept)),
-            ("lost", self.lines.lost),
-            ("clock", self.epoch and self.epoch[0]),
-            ("clock_age_s", self.epoch and self.console.uptime() // 1000 - self.epoch[1]),
-        )
 
 
 def main(board):

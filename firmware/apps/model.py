@@ -1,6 +1,8 @@
 # Any model: a row of features in, the prediction out.
 import struct
+import sys
 
+import canbean
 from canbean.console import Console
 
 
@@ -30,8 +32,11 @@ def load(path):
     names = json.loads(model.read("META")).get("classes", ())
     if len(names) != predictor.classes:
         raise ValueError("the model does not name its classes")
+    digest = model.digest
     model.close()
-    return model.digest, predictor, names, decimal
+    # it has done its work: its code leaves the heap
+    del model, Model, sys.modules["canbean.model"], canbean.model
+    return digest, predictor, names, decimal
 
 
 def main(board):
@@ -39,21 +44,28 @@ def main(board):
     # it raises no alerts
     lines = type(console.lines)
     lines.alert = lines.got = lines.idle = None
+    # what the files in commands/ are given
+    console.application = console
+    console.console = console  # type: ignore[attr-defined]
     predictor = decimal = None
     names = ()
     predictions = 0
     try:
-        console.model, predictor, names, decimal = load("model.cbm")
+        console.model, predictor, names, decimal = load(board.slot)
         console.refused = None
+        if board.settings is not None:
+            console.rare("load", ())
     except Exception as error:
         console.refused = str(error) or type(error).__name__
+        if board.slot != "model.cbm":
+            console.rare("refused", console.refused)
 
     def number(i):
         return decimal.text(predictor.answers[i], predictor.exponent)
 
     def predict(words):
         nonlocal predictions
-        if console.refused:
+        if not console.model:
             raise ValueError(console.refused)
         count = predictor.channels
         if len(words) != count:

@@ -1,6 +1,8 @@
 # The roast meter: a sensor's channels in, a value on the scale out.
 import struct
+import sys
 
+import canbean
 from canbean.console import Console
 
 SECTIONS = ("META", "GOLD", "FEAT", "POLY", "KNNS", "DENS")
@@ -21,8 +23,11 @@ def load(path):
     for given, answers in model.golden():
         if regressor.predict(struct.unpack("<%di" % regressor.channels, given)) != answers[0]:
             raise ValueError("a golden reading is answered differently here: the model is refused")
+    digest = model.digest
     model.close()
-    return model.digest, regressor
+    # it has done its work: its code leaves the heap
+    del model, Model, sys.modules["canbean.model"], canbean.model
+    return digest, regressor
 
 
 def main(board):
@@ -30,27 +35,34 @@ def main(board):
     # it raises no alerts
     lines = type(console.lines)
     lines.alert = lines.got = lines.idle = None
+    # what the files in commands/ are given
+    console.application = console
+    console.console = console  # type: ignore[attr-defined]
     regressor = sensor = None
     readings = 0
     try:
         # here, so that a board whose heap is too small can still say so
         from drivers.fed_sensor import FedSensor
 
-        digest, regressor = load("model.cbm")
+        digest, regressor = load(board.slot)
         sensor = FedSensor(regressor.channels)
         console.model = digest
         console.refused = None
+        if board.settings is not None:
+            console.rare("load", ())
     except Exception as error:
         console.refused = str(error) or type(error).__name__
+        if board.slot != "model.cbm":
+            console.rare("refused", console.refused)
 
     def sample(words):
-        if console.refused:
+        if not console.model:
             raise ValueError(console.refused)
         sensor.feed(words)
 
     def read(_):
         nonlocal readings
-        if console.refused:
+        if not console.model:
             raise ValueError(console.refused)
         readings += 1
         ms = console.uptime()

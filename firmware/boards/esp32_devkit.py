@@ -13,7 +13,6 @@ CHUNK = 128
 KEPT = 16
 # bits a second of the serial line, which writes wait for
 BAUD = 115200
-COMMANDS = {}
 # frames that wait for the detectors
 RING = 64
 # MCP2515: MHz on its crystal, and the bus's bit/s. Pins: none that the chip reads at reset (0, 2, 5, 12, 15), none of the
@@ -41,6 +40,18 @@ def heap_free():
 # Bites after so many milliseconds without feed(); it cannot be stopped.
 def watchdog():
     return machine.WDT(timeout=8000)
+
+
+# Whether it starts after an error or by its watchdog; not so after the power was off.
+def failed():
+    return machine.reset_cause() not in (machine.PWRON_RESET, machine.HARD_RESET)
+
+
+# After an error that nobody caught, or when an update asks for it.
+def reset(_=None):
+    # the last line leaves first
+    time.sleep_ms(200)
+    machine.reset()
 
 
 # The bus's driver, not yet started.

@@ -18,13 +18,6 @@ BITRATE = 500000
 KEPT = 16
 
 
-def leave(_):
-    raise EOFError
-
-
-# commands that only this board takes
-COMMANDS = {"quit": leave}
-
 ticks_ms = getattr(time, "ticks_ms", None) or (lambda: time.monotonic_ns() // 1000000 & 0x3FFFFFFF)
 ticks_us = getattr(time, "ticks_us", None) or (lambda: time.monotonic_ns() // 1000 & 0x3FFFFFFF)
 
@@ -38,6 +31,14 @@ def heap_free():
 # Whoever starts this watches it.
 def watchdog():
     return None
+
+
+# After an error that nobody caught, or when an update asks for it: who started this starts it again after exit code 75
+# (sysexits.h: try again).
+def reset(error=None):
+    if error:
+        raise error
+    sys.exit(75)
 
 
 # The bus's driver, not yet started: SocketCAN on the interface that CANBEAN_CAN names; without it frames come over the

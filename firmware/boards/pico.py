@@ -11,7 +11,6 @@ WINDOW = 18
 CHUNK = 128
 # alerts kept until the host has them; a replay pauses while more than half of that is
 KEPT = 16
-COMMANDS = {}
 # frames that wait for the detectors
 RING = 64
 # MCP2515: MHz on its crystal, and the bus's bit/s. Pins of SPI 0 side by side, GP16 to GP20.
@@ -36,6 +35,18 @@ def heap_free():
 # Bites after so many milliseconds without feed(); it cannot be stopped.
 def watchdog():
     return machine.WDT(timeout=8000)
+
+
+# Whether it starts after an error or by its watchdog; not so after the power was off.
+def failed():
+    return machine.reset_cause() != machine.PWRON_RESET
+
+
+# After an error that nobody caught, or when an update asks for it.
+def reset(_=None):
+    # the last line leaves first
+    time.sleep_ms(200)
+    machine.reset()
 
 
 # The bus's driver, not yet started.

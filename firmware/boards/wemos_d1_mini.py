@@ -14,7 +14,6 @@ CHUNK = 128
 KEPT = 5
 # bits a second of the serial line, which writes wait for
 BAUD = 115200
-COMMANDS = {}
 # frames that wait for the detectors
 RING = 16
 # MCP2515: MHz on its crystal, and the bus's bit/s. Its SCK, SI and SO are on GPIO14, 13 and 12, as the chip's SPI is; CS is
@@ -41,6 +40,19 @@ def heap_free():
 # Bites after some seconds without feed(); it cannot be stopped.
 def watchdog():
     return machine.WDT()
+
+
+# Whether it starts after an error or by its watchdog; not so after the power was off, and when the button or an opened port
+# reset it.
+def failed():
+    return machine.reset_cause() not in (machine.PWRON_RESET, machine.HARD_RESET)
+
+
+# After an error that nobody caught, or when an update asks for it.
+def reset(_=None):
+    # the last line leaves first
+    time.sleep_ms(200)
+    machine.reset()
 
 
 # The bus's driver, not yet started.

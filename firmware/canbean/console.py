@@ -3,9 +3,11 @@ import gc
 import os
 import sys
 
-from . import VERSION
+from . import VERSION, const
 from .lines import Lines
 from .link import Link
+
+_HELD = const(60000)  # milliseconds after which a start is none that failed
 
 
 class Console:
@@ -17,10 +19,9 @@ class Console:
         self._wait, readinto, write = board.open_serial()
         boot = "".join(["%02x" % byte for byte in os.urandom(4)])
         self.lines = Lines(write, boot, getattr(board, "KEPT", 0))
-        self.link = Link(readinto, self._command, self._no_packet, self.error, board.CHUNK)
-        self.commands = {"hello": self.hello, "status": self._status}
-        self.commands.update(board.COMMANDS)
-        # digest of the model, or why there is none: the application then stays on the line and says so
+        self.link = Link(readinto, self._command, self.no_packet, self.error, board.CHUNK)
+        self.commands = {"hello": self.hello}
+        # digest of the model; why there is none, or not the one that came last: the application stays on the line and says so
         self.model = None
         self.refused = "no model"
         # called every time round, true where it found work; and when the line has nothing more
@@ -45,18 +46,10 @@ class Console:
                 ("firmware", VERSION),
                 ("board", self.board.NAME),
                 ("model", self.model),
-                ("golden", "failed" if self.refused else "ok"),
+                ("golden", "ok" if self.model else "failed"),
                 ("heap_free", self.board.heap_free()),
                 ("window", self.board.WINDOW),
             ),
-        )
-
-    def _status(self, _):
-        self.lines.send(
-            "status",
-            (("uptime_s", self.uptime() // 1000),)
-            + self.counts()
-            + (("noise", self.link.noise), ("errors", self.errors), ("heap_free", self.board.heap_free())),
         )
 
     # Counts an error and says it; the same one again is said less and less often.
@@ -74,34 +67,43 @@ class Console:
 
     def _command(self, text):
         words = str(text, "ascii").split()
+        # what is wrong with a command is always said
+        self._reason = None
         if words and words[0][0] in "CFLNOSVZ" and len(words[0]) < 3:
             # LAWICEL's protocol
             words.insert(0, "slcan")
         command = self.commands.get(words[0]) if words else None
         if command:
             command(words[1:])
-        elif not words or not self.rare(words[0], words[1:]):
+        elif not words or not words[0].isalpha() or not self.rare(words[0], words[1:], "key" in os.listdir()):
             raise ValueError("unknown command: " + str(text[:32], "ascii"))
 
-    # Runs a command that is a file in commands/, whose code takes heap only while it is needed; false if there is none.
-    def rare(self, name, words):
-        if not name.isalpha():
-            return False
+    # Runs a file in commands/, whose code takes heap only while it is needed; false if there is none. `locked`: one that
+    # changes something is refused.
+    def rare(self, name, words, locked=False):
         name = "commands." + name
         try:
-            module = __import__(name, None, None, ("run",))
-        except ImportError as error:
-            if name in sys.modules or "commands" not in str(error):
-                raise
-            return False
-        try:
+            try:
+                module = __import__(name, None, None, ("run",))
+            except ImportError as error:
+                if name in sys.modules or "commands" not in str(error):
+                    raise
+                return False
+            if locked and not hasattr(module, "READS"):
+                raise ValueError("needs the key: auth")
             module.run(self.application, words)
         finally:
-            del sys.modules[name], sys.modules["commands"]
-            gc.collect()
+            self.forget()
         return True
 
-    def _no_packet(self, *_):
+    # What has been imported from commands/ has done its work.
+    def forget(self):
+        for name in list(sys.modules):
+            if name.startswith("commands"):
+                del sys.modules[name]
+        gc.collect()
+
+    def no_packet(self, *_):
         raise ValueError(self.refused or "this application takes no packets")
 
     # Milliseconds since the start; ticks wrap at 2**30, so it must be asked more often than that.
@@ -117,6 +119,8 @@ class Console:
         if hasattr(gc, "threshold"):
             # while it runs garbage is rare and short-lived
             gc.threshold(4096)
+        dog = self.board.watchdog()
+        held = False
         greet = True
         while True:
             try:
@@ -125,8 +129,15 @@ class Console:
                     self.hello()
                 got = self.link.poll()
                 busy = self.turn and self.turn()
+                if dog:
+                    # not after an error: a board that does nothing else starts anew
+                    dog.feed()
                 if not got:
-                    self.uptime()
+                    if self.uptime() > _HELD and not held:
+                        held = True
+                        # this start is none that failed (commands/boot.py)
+                        if "boot" in os.listdir():
+                            os.remove("boot")
                     if self.idle:
                         self.idle()
                     if not busy:

@@ -1,5 +1,7 @@
-# HMAC-SHA256 (RFC 2104) over what comes in pieces.
+# HMAC-SHA256 (RFC 2104) over what comes in pieces, and the key of a board.
+import errno
 import hashlib
+from binascii import unhexlify
 
 BLOCK = 64
 
@@ -26,3 +28,20 @@ def same(a, b):
     for i in range(len(a)):
         different |= a[i] ^ b[i]
     return not different
+
+
+# The board's key, a file of 64 hex digits: 32 bytes, None only where there is no such file: one that holds no key is an error.
+def board_key(path="key"):
+    try:
+        with open(path, "rb") as file:
+            text = file.read(80).strip()
+    except OSError as error:
+        if error.args[0] == errno.ENOENT:
+            return None
+        raise
+    try:
+        if len(text) == 64:
+            return unhexlify(text)
+    except ValueError:
+        pass
+    raise ValueError("this board's key file holds no key")

@@ -41,8 +41,12 @@ def value(v):
     elif v is True or v is False:
         v = "true" if v else "false"
     elif isinstance(v, str):
-        # what JSON escapes, and what is not ASCII, by number; beyond 16 bits the replacement character
-        v = "".join([c if " " <= c <= "~" and c not in '"\\' else "\\u%04x" % min(ord(c), 0xFFFD) for c in v])
+        # what JSON escapes, and what is not ASCII, by number; beyond 16 bits the replacement character. Seldom: of a
+        # text that is taken apart MicroPython keeps every character for good
+        if [byte for byte in v.encode() if not 32 <= byte < 127 or byte in b'"\\']:
+            v = "".join(
+                [c if " " <= c <= "~" and c not in '"\\' else "\\u%04x" % min(ord(c), 0xFFFD) for c in v]
+            )
         v = '"' + v + '"'
     elif isinstance(v, int):
         v = str(v)

@@ -1,9 +1,9 @@
 # A model file: checked against its digest, and its signature where this board has a key, before anything in it is
 # believed; then read section by section. The layout is in the host's canbean.tiny.cbm.
-import errno
 import hashlib
+import os
 import struct
-from binascii import hexlify, unhexlify
+from binascii import hexlify
 
 from . import const
 
@@ -18,23 +18,6 @@ _CHUNK = const(256)
 _VECTORS = const(8)
 
 
-# The board's key, a file of 64 hex digits beside the model; None only where there is none: a bad one refuses every model.
-def board_key(path):
-    try:
-        with open(path[: path.rfind("/") + 1] + "key", "rb") as file:
-            text = file.read(80).strip()
-    except OSError as error:
-        if error.args[0] == errno.ENOENT:
-            return None
-        raise
-    try:
-        if len(text) == 2 * _TRAILER:
-            return unhexlify(text)
-    except ValueError:
-        pass
-    raise ValueError("this board's key file holds no key")
-
-
 class Model:
     # `known` are the tags this application understands: META and GOLD, and what its detectors or regressors read.
     def __init__(self, path, app, known):
@@ -43,7 +26,17 @@ class Model:
         except OSError:
             raise ValueError("no model file " + path)
         try:
-            self._check(known, board_key(path))
+            key = path[: path.rfind("/") + 1] + "key"
+            try:
+                os.stat(key)
+            except OSError:
+                key = None
+            else:
+                # one that cannot be read refuses every model
+                from .hmac import board_key
+
+                key = board_key(key)
+            self._check(known, key)
             self.app = self._app()
             if self.app != app:
                 raise ValueError("the model is for the application " + self.app + ", not " + app)

@@ -5,6 +5,7 @@ import sys
 from canbean.alert import SIGNS, id_text
 from commands import store
 
+READS = True
 _MOST = 16  # records a command: the bus is not looked at meanwhile
 
 

@@ -10,4 +10,4 @@ def run(app, words):
     if app.clock:
         app.clock.read()
     app.epoch = s - (app.clock.s if app.clock else now), now
-    app.console.commands["status"](None)
+    app.console.rare("status", ())

@@ -212,6 +212,7 @@ def test_a_board_that_knows_no_replay(monkeypatch):
 
 def test_a_refused_model_is_named_with_its_reason(monkeypatch):
     memory = MemoryBoard()
+    memory.console.model = None
     memory.console.refused = "the model is damaged"
     board = opened(monkeypatch, memory)
     with pytest.raises(BoardError, match="memory: the board refuses its model: the model is damaged"):

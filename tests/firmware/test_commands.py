@@ -14,7 +14,6 @@ class Board:
     CHUNK = 64
     WINDOW = 10
     NAME = "test"
-    COMMANDS = {{}}
     ticks_ms = staticmethod(lambda: 0)
     heap_free = staticmethod(lambda: None)
     def open_serial(self):

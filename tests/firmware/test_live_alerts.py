@@ -33,7 +33,8 @@ class Board:
     KEPT = 2
     RING = 4
     BITRATE = 500000
-    COMMANDS = {}
+    slot = "model.cbm"
+    settings = refused = None
     bus = Bus()
     ticks_ms = staticmethod(lambda: Time.us // 1000 & 0x3FFFFFFF)
     ticks_us = staticmethod(lambda: Time.us & 0x3FFFFFFF)

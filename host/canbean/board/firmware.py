@@ -23,16 +23,31 @@ PACKAGE = "canbean_firmware"
 MPY_VERSION = 6
 """The `.mpy` version that MicroPython 1.19 and newer read (`sys.implementation._mpy & 0xff`)."""
 
+SAFE = "console"
+"""The application of safe mode: on every board, and never chosen."""
+
 MAIN = """import gc
+import sys
 
 if hasattr(gc, "threshold"):
     # collect often: what importing leaves over must not lie between the model's tables
     gc.threshold(512)
 
-from apps import {app}
-from boards import {board}
+from boards import {board} as board
+from commands.boot import start
 
-{app}.main({board})
+failed = start(board)
+del start, sys.modules["commands.boot"], sys.modules["commands"]
+try:
+    if failed:
+        from apps import console as app
+    else:
+        from apps import {app} as app
+    app.main(board)
+except Exception as error:
+    from commands.crash import failed
+
+    failed(board, error)
 """
 
 
@@ -89,8 +104,9 @@ def build(
     files = [source / "apps" / f"{app}.py", source / "boards" / f"{board}.py"]
     for file, what in zip(files, ("application", "board"), strict=True):
         if not file.is_file():
-            known = ", ".join(sorted(path.stem for path in file.parent.glob("*.py")))
+            known = ", ".join(sorted(path.stem for path in file.parent.glob("*.py") if path.stem != SAFE))
             raise BoardError(f"{file.stem}: no such {what}; there are {known}")
+    files.append(source / "apps" / f"{SAFE}.py")
     for room in ("canbean", "drivers", "commands"):
         files += sorted((source / room).glob("*.py"))
     for file in files:

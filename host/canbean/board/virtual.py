@@ -10,6 +10,7 @@ import contextlib
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,11 @@ except Exception as error:
     sys.stderr.write("%s: %s" % (type(error).__name__, error))
     sys.exit(1)
 """
+
+
+# A board that starts anew ends with this code (firmware/boards/linux.py); the shell keeps the line open meanwhile.
+AGAIN = 75
+RESTART = f'while :; do "$@"; code=$?; [ $code = {AGAIN} ] || exit $code; done'
 
 
 def find_vm() -> str:
@@ -139,7 +145,7 @@ class VirtualBoard:
         try:
             with (self.folder / "stderr").open("wb") as errors:
                 self._process = subprocess.Popen(
-                    [self._vm, "-X", f"heapsize={self._heap}", "-c", START],
+                    ["/bin/sh", "-c", RESTART, "sh", self._vm, "-X", f"heapsize={self._heap}", "-c", START],
                     cwd=self.folder,
                     stdin=master,
                     stdout=master,
@@ -189,11 +195,13 @@ class VirtualBoard:
     def _stop(self) -> None:
         if self._process is None:
             return
-        self._process.terminate()
+        # the shell and the VM
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGTERM)
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         self._process = None
 

@@ -1,0 +1,77 @@
+# What can be set: its names, and the words that each takes.
+from . import load, overlay
+from .lists import ACTIONS, pattern
+
+# of settings with a number: least and most
+NUMBERS = {
+    "threshold": (-1024, 1024),
+    "bitrate": (10000, 1000000),
+    "listen": (0, 1),
+    "transmit": (0, 1),
+    "alertid": (0, 0x1FFFFFFF),
+}
+
+
+# The words of a setting as they are kept; raises ValueError where they are none.
+def checked(words):
+    name = words[0] if words else ""
+    rest = words[1:]
+    if name in NUMBERS and len(rest) == 1:
+        low, high = NUMBERS[name]
+        n = int(rest[0])
+        if low <= n <= high:
+            return [name, str(n)]
+        raise ValueError("%s: %d to %d" % (name, low, high))
+    if name in ACTIONS and name and len(rest) == 1:
+        pattern(rest[0].upper())
+        return [name, rest[0].upper()]
+    if name == "slot" and rest in (["a.cbm"], ["b.cbm"], ["model.cbm"]):
+        return words
+    raise ValueError("no such setting: " + " ".join(words)[:40])
+
+
+# What a setting is about: of two about the same the later one counts.
+def _about(words):
+    return words[1] if words[0] in ACTIONS else words[0]
+
+
+# `lines` with one more setting.
+def added(lines, words):
+    words = checked(words)
+    return [line for line in lines if _about(line.split()) != _about(words)] + [" ".join(words)]
+
+
+# Applies these settings, keeps them and says so; what cannot be applied is not kept.
+def commit(app, lines):
+    board = app.console.board
+    load.apply(app, lines)
+    try:
+        overlay.write(lines)
+    except Exception:
+        load.apply(app, board.settings or ())
+        raise
+    board.settings = lines
+    say(app)
+
+
+# The line `settings`.
+def say(app):
+    watch = getattr(app, "watch", None)
+    number, lines, digest = overlay.read()
+    threshold = rules = None
+    if watch:
+        from canbean.alert import sixteenths
+
+        threshold = sixteenths(watch.fingerprint.threshold)
+        rules = watch.rules.n if watch.rules else 0
+    app.console.lines.send(
+        "settings",
+        (
+            ("number", number),
+            ("count", len(lines)),
+            ("digest", digest),
+            ("slot", overlay.value(lines, "slot")),
+            ("threshold", threshold),
+            ("rules", rules),
+        ),
+    )
