@@ -1,0 +1,128 @@
+"""The settings of a board: what was set on it, beside its model (`firmware/commands/setting.py`)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from canbean.board import update
+from canbean.can.frames import key_text
+from canbean.detect.patterns import pattern_text
+from canbean.detect.rules import ACTIONS, ALLOW, DENY, Rules
+from canbean.errors import BoardError
+
+if TYPE_CHECKING:
+    from canbean.board.link import Board
+    from canbean.detect.rules import Rule
+
+FLOOR = 64
+"""Sixteenths of a bit: no setting brings a threshold below."""
+_ALL = (1 << 30) - 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is set on a board, and what that makes of its model.
+
+    Attributes:
+        lines: name and words of each.
+        number: how often they have been changed.
+        digest: 16 hexadecimal digits of the file that holds them, None where there is none.
+        slot: the file of the model that was sent last, None where none was.
+        threshold_bits: of the fingerprint, in use; None where the board does not watch.
+        rules_in_use: of the model and the settings together; None where the board does not watch.
+    """
+
+    lines: tuple[tuple[str, str], ...] = ()
+    number: int = 0
+    digest: str | None = None
+    slot: str | None = None
+    threshold_bits: float | None = None
+    rules_in_use: int | None = None
+
+    @property
+    def threshold(self) -> int:
+        """Sixteenths of a bit that are added to every detector's threshold."""
+        return int(dict(self.lines).get("threshold", "0"))
+
+    @property
+    def rules(self) -> Rules:
+        """The lists of this board.
+
+        Raises:
+            UsageError: they make no sense.
+        """
+        texts = [[words for name, words in self.lines if name == ACTIONS[action]] for action in (ALLOW, DENY)]
+        return Rules.parse(*texts)
+
+    def tuned(self, threshold: int, rules: Rules) -> Settings:
+        """These settings with another threshold and other lists."""
+        listed = {"threshold", *ACTIONS.values()}
+        lines = [line for line in self.lines if line[0] not in listed]
+        if threshold:
+            lines.append(("threshold", str(threshold)))
+        lines += [(ACTIONS[rule.action], rule_text(rule)) for rule in rules]
+        return replace(self, lines=tuple(lines))
+
+    def told(self) -> dict[str, object]:
+        """The settings as plain values."""
+        return {
+            "number": self.number,
+            "digest": self.digest,
+            "slot": self.slot,
+            "threshold_bits": self.threshold_bits,
+            "rules_in_use": self.rules_in_use,
+            "settings": [f"{name} {words}" for name, words in self.lines],
+        }
+
+
+def rule_text(rule: Rule) -> str:
+    """The pattern of a rule as a board reads it: ids with masks and no ranges, a point for any digit."""
+    text = key_text(rule.key) if rule.mask else "*"
+    if rule.mask not in {0, _ALL}:
+        ones = 0x1FFFFFFF if rule.key >> 29 else 0x7FF
+        text += f"/{rule.mask & ones:0{len(text)}X}"
+    if rule.whole:
+        return text
+    return text + pattern_text(0, 0, rule.value, rule.care).removeprefix("*").replace("x", ".")
+
+
+def read(board: Board, timeout: float = 5.0) -> Settings:
+    """What is set on a board.
+
+    Raises:
+        BoardError: it does not answer in time, or is gone.
+    """
+    board.command("settings")
+    lines: list[tuple[str, str]] = []
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        for record in board.read():
+            said = record.values
+            if said["type"] == "setting":
+                if said["name"] not in {"slot", "refused"}:
+                    lines.append((said["name"], said["words"]))
+            elif said["type"] == "settings":
+                return Settings(
+                    tuple(lines),
+                    said["number"],
+                    said["digest"],
+                    said["slot"],
+                    said["threshold"],
+                    said["rules"],
+                )
+            elif said["type"] == "error":
+                raise BoardError(f"{board.port}: the board answers 'settings' with: {board.refusal}")
+    raise BoardError(f"{board.port}: the board does not tell its settings within {timeout:g} s")
+
+
+def write(board: Board, wanted: Settings, key: bytes | None = None) -> Settings:
+    """Replace all settings of a board at once; what it then says of them.
+
+    Raises:
+        BoardError: it refuses them, falls silent or goes away.
+    """
+    text = "".join(f"{name} {words}\n" for name, words in wanted.lines) or "\n"
+    update.with_room(board, lambda: update.put(board, "settings", text.encode("ascii"), key), key)
+    return read(board)

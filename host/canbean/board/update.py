@@ -1,0 +1,223 @@
+"""What only the holder of a board's key may change, once it has one: its model, its settings, the key.
+
+A file goes to the board in packets (`firmware/commands/put.py`), which reads it back before it is used. A board with a key
+takes what changes something only behind `auth`: the first 16 bytes of HMAC-SHA256 (RFC 2104) over a nonce that it has just
+given, a space and the command; a file's data need none, for the command holds their digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from canbean.board.packets import packets
+from canbean.errors import BoardError, ModelError
+from canbean.tiny import cbm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from canbean.board.link import Board, Record
+
+Result = TypeVar("Result")
+
+PUT = 3
+"""Type of the packets of a file."""
+PART = 56
+"""Bytes of a file in one of them."""
+WINDOW = 4 * PART
+"""Bytes after which the board says what it has."""
+QUIET_S = 0.5
+"""A board that says nothing for so long has missed a packet, or its answer was lost."""
+GIVE_UP_S = 10.0
+NONE = "none"
+
+
+def mac(key: bytes, nonce: str, command: str) -> str:
+    """What `auth` asks for: 32 hexadecimal digits.
+
+    Args:
+        key: the board's, 32 bytes.
+        nonce: as the board said it.
+        command: the command, its words with one space between.
+    """
+    return hmac.new(key, f"{nonce} {command}".encode("ascii"), hashlib.sha256).hexdigest()[:32]
+
+
+def ask(board: Board, command: str, kind: str, key: bytes | None = None, timeout: float = 5.0) -> Record:
+    """Send a command, authenticated where a key is given, and wait for the first line of type `kind`.
+
+    Raises:
+        BoardError: the board says an error instead, does not answer in time, or is gone.
+    """
+    return board.ask(authenticated(board, command, key), kind, timeout)
+
+
+def authenticated(board: Board, command: str, key: bytes | None) -> str:
+    """The command behind `auth`, for the nonce that the board gives now; as it is where there is no key.
+
+    Raises:
+        BoardError: the board gives no nonce.
+    """
+    if key is None:
+        return command
+    nonce = str(board.ask("challenge", "challenge").values["nonce"])
+    return f"auth {mac(key, nonce, command)} {command}"
+
+
+def put(
+    board: Board,
+    what: str,
+    content: bytes,
+    key: bytes | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> None:
+    """Send a file; when this returns the board has read it back and uses it.
+
+    Args:
+        board: an opened board.
+        what: `model` or `settings`.
+        content: the file.
+        key: the board's, where it has one.
+        progress: called with the bytes that the board has.
+
+    Raises:
+        BoardError: the board refuses it, falls silent or goes away.
+    """
+    digest = hashlib.sha256(content).hexdigest()
+    ask(board, f"put {what} {len(content)} {digest}", "put", key)
+    got, heard = 0, time.monotonic()
+    while True:
+        end = min((got // WINDOW + 1) * WINDOW, len(content))
+        board.write(b"".join(part(content, at) for at in range(got, end, PART)))
+        quiet = time.monotonic() + QUIET_S
+        answered = False
+        while not answered and time.monotonic() < quiet:
+            for record in board.read():
+                if record.values["type"] == "error":
+                    raise BoardError(f"{board.port}: the board refuses the {what}: {board.refusal}")
+                if record.values["type"] == "hello" and what == "model":
+                    # the last answer was lost: the board has started anew
+                    return
+                if record.values["type"] == "put":
+                    if record.values["done"]:
+                        return
+                    got, heard, answered = int(record.values["got"]), time.monotonic(), True
+        if answered and progress is not None:
+            progress(got)
+        if time.monotonic() - heard > GIVE_UP_S:
+            raise BoardError(f"{board.port}: the board took {got} of {len(content)} bytes, then fell silent")
+
+
+def part(content: bytes, at: int) -> bytes:
+    """The packet with the bytes of a file from `at` on."""
+    piece = bytes([PUT]) + at.to_bytes(3, "little") + content[at : at + PART]
+    return packets(np.frombuffer(piece, np.uint8)[:, None]).tobytes()
+
+
+def send_model(
+    board: Board,
+    blob: bytes,
+    name: str,
+    key: bytes | None = None,
+    *,
+    timeout: float = 30.0,
+    progress: Callable[[int], object] | None = None,
+) -> None:
+    """Put a model onto a board and wait until the board runs it.
+
+    Args:
+        board: an opened board; its `hello` is then the one of the new start.
+        blob: the model file.
+        name: what error messages call it.
+        key: the board's, where it has one: the model must be signed with it.
+        timeout: seconds that the new start may take.
+        progress: called with the bytes that the board has.
+
+    Raises:
+        ModelError: the model is damaged, for another application, or not signed with the key.
+        BoardError: the board refuses it (and then runs the one that it had), falls silent or goes away.
+    """
+    found = cbm.unpack(blob, name, key)
+    app, runs = found.read_meta(name).get("app"), board.hello.get("app")
+    if runs not in {app, "safe"}:
+        raise ModelError(f"{name}: is a model for {app!r}, and the board runs {runs!r}")
+    before = board.lines.boot
+    put(board, "model", blob, key, progress)
+    board.refusal = None
+    greeting(board, before, timeout)
+    wanted = cbm.digest(blob)[:16]
+    if board.hello.get("model") != wanted:
+        has = board.hello.get("model") or "none"
+        reason = board.refusal or "it does not say why"
+        raise BoardError(f"{board.port}: the board refuses {name}: {reason}; its model is {has}")
+
+
+def greeting(board: Board, before: str, timeout: float = 30.0) -> None:
+    """Wait for the hello of a new start.
+
+    Args:
+        board: an opened board.
+        before: boot id of the start before.
+        timeout: seconds.
+
+    Raises:
+        BoardError: it says an error instead, there is none in time, or the board is gone.
+    """
+    end = time.monotonic() + timeout
+    asked = time.monotonic() + 2.0
+    while time.monotonic() < end:
+        for record in board.read():
+            if record.values["type"] == "hello" and record.values["boot"] != before:
+                return
+            if record.values["type"] == "error" and record.values["boot"] == before:
+                raise BoardError(f"{board.port}: the board does not start anew: {board.refusal}")
+        if time.monotonic() > asked:
+            board.command("hello")
+            asked = time.monotonic() + 2.0
+    raise BoardError(
+        f"{board.port}: the board did not start again within {timeout:g} s: switch it off and on"
+    )
+
+
+def restart(board: Board, key: bytes | None = None, *, safe: bool = False) -> None:
+    """Start the board's application anew, or (`safe`) the serial line alone.
+
+    Raises:
+        BoardError: it has a key and this is not it, or it does not come back.
+    """
+    before = board.lines.boot
+    board.command(authenticated(board, "restart safe" if safe else "restart", key))
+    board.refusal = None
+    greeting(board, before)
+
+
+def with_room(board: Board, work: Callable[[], Result], key: bytes | None = None) -> Result:
+    """Do what needs more heap than the board has left while it watches: in safe mode then, and start it anew.
+
+    Raises:
+        BoardError: whatever `work` raises for another reason.
+    """
+    try:
+        return work()
+    except BoardError as error:
+        if "memory allocation failed" not in str(error):
+            raise
+    restart(board, key, safe=True)
+    done = work()
+    if board.hello.get("app") == "safe":
+        restart(board, key)
+    return done
+
+
+def set_key(board: Board, new: bytes | None, old: bytes | None = None) -> None:
+    """Give a board a key, change it, or (None) take it away.
+
+    Raises:
+        BoardError: it has another one, does not answer, or is gone.
+    """
+    ask(board, f"key {NONE if new is None else new.hex()}", "key", old)
