@@ -12,6 +12,7 @@ from canbean.cli import (
     adapter,
     attack,
     board,
+    board_update,
     can,
     curve,
     demo,
@@ -41,6 +42,7 @@ can.app.add_typer(attack.app)
 can.app.add_typer(plan.app)
 board.app.add_typer(monitor.app)
 can.app.add_typer(watch.app)
+board.app.add_typer(board_update.app)
 app.add_typer(can.app, name="can", help="CAN logs: look, learn, replay, score, attack.")
 app.add_typer(roast.app, name="roast", help="Roast meter: fit, score, read.")
 app.add_typer(model.app, name="model", help="Model files.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from canbean.can.frames import key_text
+from canbean.cli import tune_board
 from canbean.cli.learn import per_hour_of
 from canbean.cli.logs import AsJson
 from canbean.cli.output import json_line, note, results, table
@@ -60,7 +61,15 @@ def tune(
         typer.Option(
             "--key",
             metavar="K",
-            help="A key file: the new model is signed, a signed M.cbm must be so with it.",
+            help="A key file: the new model is signed, a signed M.cbm must be so with it; with --on the board's key.",
+        ),
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on",
+            metavar="PORT",
+            help="Set it on the board that runs M.cbm, beside the model, and write no file. --clear-rules drops the board's own.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -81,8 +90,10 @@ def tune(
         raise UsageError(
             "nothing to tune: give --budget, --threshold, --allow, --deny ...; --list shows what is set"
         )
-    if not list_ and output is None:
-        raise UsageError("where to? give -o NEW.cbm (the model's own path replaces it)")
+    if on is not None and output is not None:
+        raise UsageError("-o writes a file and --on changes a board: give one")
+    if not list_ and output is None and on is None:
+        raise UsageError("where to? give -o NEW.cbm (the model's own path replaces it), or --on PORT")
     newer = Rules.parse(allow or (), deny or ())
     secret = None if key is None else keys.read_key(key)
     if output is not None:
@@ -92,6 +103,17 @@ def tune(
     if found.signed and secret is not None:
         cbm.unpack(blob, name, secret)
     before = Settings.of(found, name)
+    if on is not None:
+
+        def move(now: Settings) -> int:
+            chosen = _threshold(
+                now, budget_, threshold, more_recall=more_recall, more_precision=more_precision
+            )
+            return chosen[0]
+
+        change = None if list_ else tune_board.Change(move, newer, clear_rules)
+        tune_board.tune(on, blob, name, before, change, secret, as_json=as_json)
+        return
     if output is None:
         _show(name, before, as_json=as_json)
         return

@@ -1,0 +1,153 @@
+"""`canbean board model | settings | key`: what changes a board that is in use."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from canbean.board import Board, settings, update
+from canbean.cli.logs import AsJson
+from canbean.cli.output import json_line, note, progress, results
+from canbean.cli.sign import ModelPath
+from canbean.errors import BoardError, UsageError
+from canbean.files import read_bytes
+from canbean.tiny import cbm, keys
+
+app = typer.Typer()
+
+Port = Annotated[str, typer.Option("--port", metavar="PORT", help="Device or pyserial URL.")]
+BoardKey = Annotated[
+    Path | None, typer.Option("--key", metavar="K", help="The key file of a board that has a key.")
+]
+
+
+@app.command("model")
+def model_(model: ModelPath, port: Port, key: BoardKey = None, as_json: AsJson = False) -> None:
+    """Send a model to a board, into the slot that does not run; the board checks it, and starts anew with it.
+
+    If it refuses the model when it starts, it goes back to the one before and says why: exit 1. Power may be cut at any
+    time: the board then has the old or the new one. What is set on the board stays.
+    """
+    secret = None if key is None else keys.read_key(key)
+    blob = read_bytes(model, "model file")
+    cbm.unpack(blob, str(model), secret)
+    with Board(port) as board, progress() as bar:
+        before = board.hello.get("model")
+        task = bar.add_task("model", total=len(blob))
+
+        def send() -> None:
+            update.send_model(
+                board, blob, str(model), secret, progress=lambda got: bar.update(task, completed=got)
+            )
+
+        update.with_room(board, send, secret)
+        now = settings.read(board)
+        told = {
+            "port": port,
+            "model": str(model),
+            "bytes": len(blob),
+            "digest": cbm.digest(blob),
+            "before": before,
+            "after": board.hello["model"],
+            "heap_free": board.hello["heap_free"],
+            **{name: value for name, value in now.told().items() if name in {"slot", "settings"}},
+        }
+    if as_json:
+        json_line(told)
+        return
+    results.print(
+        f"{port}: runs {model}, digest {told['after']}; before it ran {before or 'none'}", markup=False
+    )
+    if now.lines:
+        note("what is set on the board still holds: " + "; ".join(" ".join(line) for line in now.lines))
+
+
+@app.command("settings")
+def settings_(
+    port: Port,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="'NAME WORDS'", help="Such as 'bitrate 250000'; may be repeated."),
+    ] = None,
+    unset: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--unset", metavar="'NAME [WORD]'", help="Such as 'allow 2C5', or allow for all of them."
+        ),
+    ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Then start the board's application anew.")
+    ] = False,
+    key: BoardKey = None,
+    as_json: AsJson = False,
+) -> None:
+    """What is set on a board beside its model, with the digest; changes are kept and hold at once.
+
+    Names: threshold (sixteenths of a bit, added to every detector's), allow, deny, bitrate, listen, transmit, alertid, and slot (a.cbm,
+    b.cbm, model.cbm: the model that runs from the next start).
+    """
+    secret = None if key is None else keys.read_key(key)
+    commands = [f"unset {' '.join(words.split())}" for words in unset or ()]
+    commands += [f"set {' '.join(words.split())}" for words in set_ or ()]
+    with Board(port) as board:
+        for command in commands:
+            update.with_room(board, partial(update.ask, board, command, "settings", secret), secret)
+        if restart:
+            update.restart(board, secret)
+        now = settings.read(board)
+    if as_json:
+        json_line({"port": port, **now.told()})
+        return
+    show(port, now)
+
+
+def show(port: str, now: settings.Settings) -> None:
+    """A line for each setting, and what they make of the model."""
+    for name, words in now.lines:
+        results.print(f"{name} {words}", markup=False)
+    if now.threshold_bits is not None:
+        results.print(f"in use: a threshold of {now.threshold_bits:g} bits, {now.rules_in_use} rules")
+    slot = now.slot or "model.cbm"
+    results.print(
+        f"{port}: model {slot}, settings changed {now.number} times, digest {now.digest or 'none'}",
+        markup=False,
+    )
+
+
+@app.command("key")
+def key_(
+    port: Port,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="K", help="A file that is not there yet: the new key."),
+    ] = None,
+    key: BoardKey = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the key away.")] = False,
+) -> None:
+    """Give a board a key: from then on it takes models and settings only from who has it. Others can read.
+
+    To change the key give the old one with --key. The new key goes over the line as it is: do this where nobody else listens.
+    Its model must then be signed with it ('model sign'), or the board refuses it at its next start.
+    """
+    if (output is None) == (not remove):
+        raise UsageError("give -o K for a new key, or --remove with --key")
+    old = None if key is None else keys.read_key(key)
+    with Board(port) as board:
+        if output is None:
+            update.set_key(board, None, old)
+            note(f"{port}: the board has no key any more")
+            return
+        new = keys.new_key(output)
+        try:
+            update.set_key(board, new, old)
+        except BoardError as error:
+            if "the board answers" in str(error):
+                # it said no
+                output.unlink()
+                raise
+            raise BoardError(f"{error}; it may have taken the key in {output}: keep that file") from error
+    note(f"{port}: the board has the key in {output}; keep a copy, without it the board takes nothing new")
+    note("sign its model with this key ('model sign') and send it ('board model'): the board takes no other")
