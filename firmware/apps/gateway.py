@@ -1,18 +1,20 @@
 # The gateway: frames in, alerts out.
 import gc
 import sys
+from array import array
 
 import canbean
 from canbean import const
 from canbean.console import Console
-from drivers.feed import Feed
 
 _SLICE = const(16)  # frames between two looks at the serial line
+_REPLAY = const(5)  # seconds without a packet after which the bus is watched again
+_GOT = const(3)  # an acknowledgement of drivers/feed.py
+_UP = const(("ok", "warning", "passive"))  # states in which frames may come
 
 
 # -> watch, digest. Imported here, so that a board whose heap is too small for the detectors can still say so.
-def load(lines, path="model.cbm"):  # noqa: F811
-    global load, unload
+def load(lines, path="model.cbm"):
     from canbean.model import Model
     from canbean.watch import SECTIONS, Watch
 
@@ -21,15 +23,14 @@ def load(lines, path="model.cbm"):  # noqa: F811
     model = Model(path, "gateway", SECTIONS)
     watch = Watch(model, lines)
     watch.golden(model)
+    watch.filters = array("I", model.part("PLAN", 0, 32)) if "PLAN" in model.sections else None
     model.close()
     unload(watch)
-    # and so have these two
-    del load, unload
     return watch, model.digest
 
 
 # What runs once has done its work: its code leaves the heap.
-def unload(watch):  # noqa: F811
+def unload(watch):
     fingerprint = watch.fingerprint
     for one in (watch, fingerprint, fingerprint.novelty, watch.checks, watch.rules):
         if one:
@@ -52,29 +53,38 @@ class Gateway:
         self.board = board
         self.console = console = Console(board, "gateway", self)
         self.lines = console.lines
-        self.watch = self.feed = self.bus = self.ring = self.clock = None
+        self.watch = self.feed = self.bus = self.ring = self.clock = self.filters = None
         self.lines.gather = self.gather
         # of commands/incident.py and store.py: what is open, what is to be stored, and from which second of uptime on
         self.incident = self.due = None
         self.store = {}
         # the wall clock at time 0 and the second of uptime at which somebody told it
         self.epoch = None
+        # whether frames over the line need the board's key
+        self.locked = False
+        # bit rate and whether the bus's driver only listens, or None; its state; the second in which that was looked at
+        self.rate = self.state = None
+        self.second = 0
+        # frames that the driver lost, and those of the bus while a replay went on, which is until that second
+        self.overflows = self.unwatched = self.until = 0
         try:
             self.watch, console.model = load(self.lines, board.slot)
-            self.feed = Feed(self.lines, board.WINDOW, self.watch)
+            self.filters = self.watch.filters
             self.open()
             console.idle = self.idle
-            console.link.on_packet = self.feed.packet
+            console.link.on_packet = self.packet
             if board.settings is not None:
                 console.rare("load", ())
             else:
                 console.refused = None
+            if self.bus and not self.rate:
+                self.begin((board.BITRATE, True))
         except Exception as error:
             console.refused = str(error) or type(error).__name__
             if board.slot != "model.cbm":
                 console.rare("refused", console.refused)
 
-    # The bus, where this board has one.
+    # The bus's driver, where this board has one.
     def open(self):
         self.bus = self.board.open_bus()
         if self.bus:
@@ -83,28 +93,80 @@ class Gateway:
 
             self.ring = Ring(self.board.RING)
             self.clock = Clock(self.board.ticks_us)
-            self.bus.start(self.board.BITRATE, True, None)
+            self.watch.breathe = self.breathe
             self.console.turn = self.turn
             self.console.pause = 1
 
-    # Frames of the bus into the ring, and a few of them through the detectors, so that the line is not kept waiting.
+    # Starts the bus; one that does not start, or goes away, is tried again once a second.
+    def begin(self, rate):
+        self.rate = rate
+        try:
+            self.bus.stop()
+            self.bus.start(rate[0], rate[1], self.filters)
+            self.state = "ok"
+        except (OSError, ValueError) as error:
+            self.state = str(error)
+            self.console.error(error)
+
+    # Once a second: how the bus is, and whether a replay is over.
+    def look(self):
+        if self.state in _UP:
+            self.state, self.overflows, _ = self.bus.status()
+        if self.state not in _UP:
+            self.begin(self.rate)
+        if 0 < self.until < self.second:
+            self.until = 0
+            self.lines.reset()
+            self.watch.reset()
+
+    # Frames of the bus into the ring, also between the pieces of a long judgement.
+    def breathe(self):
+        self.bus.receive(self.ring, self.clock)
+
+    # Frames into the ring, and a few of them through the detectors, so that the line is not kept waiting.
     def turn(self):
+        # also where no frame comes: or a wrap of the ticks would go unseen
+        self.clock.read()
+        s = self.clock.s
+        if s != self.second:
+            self.second = s
+            self.look()
+        if self.state in _UP:
+            self.breathe()
         ring = self.ring
-        self.bus.receive(ring, self.clock)
         left = _SLICE
         while ring.count and left:
             left -= 1
             try:
-                self.watch.frame(ring.records, ring.first)
+                if self.until:
+                    self.unwatched += 1
+                else:
+                    self.watch.frame(ring.records, ring.first)
             finally:
                 ring.take()
-        # also where no frame comes: or a wrap of the ticks would go unseen
-        self.clock.read()
-        self.lines.idle(self.clock.s)
+        if not self.until:
+            self.lines.idle(s)
         return ring.count
 
+    # A packet of the line: frames of a replay, during which those of the bus are only counted, or an acknowledgement.
+    def packet(self, buffer, i, end):
+        if not self.feed:
+            from drivers.feed import Feed
+
+            self.feed = Feed(self.lines, self.board.WINDOW, self.watch)
+        if buffer[i] != _GOT:
+            if self.locked:
+                raise ValueError("needs the key: auth")
+            if self.bus:
+                self.until = self.second + _REPLAY
+            else:
+                # from here on the feed takes them itself
+                self.console.link.on_packet = self.feed.packet
+        self.feed.packet(buffer, i, end)
+
     def idle(self):
-        self.feed.idle()
+        if self.feed:
+            self.feed.idle()
         if self.due:
             self.gather(None)
 
@@ -120,5 +182,9 @@ class Gateway:
             console.error(error)
 
 
+def start(board):
+    return Gateway(board).console
+
+
 def main(board):
-    Gateway(board).console.run()
+    start(board).run()

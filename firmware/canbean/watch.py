@@ -29,6 +29,13 @@ WINDOWS = ("CLCK", "LSTW", "ORDR", "VAEW", "WNDW")  # sections of detectors of w
 SECTIONS = ("META", "GOLD", "FPRN", "CHKS", "RULE", "PLAN") + WINDOWS
 
 
+# What an alert's line tells. Imported with each, so that its code need not stay in the heap.
+def told(*values):
+    from .alert import fields
+
+    return fields(*values)
+
+
 class Watch:
     def __init__(self, model, lines):
         fingerprint = self.fingerprint = Fingerprint(model)
@@ -195,9 +202,6 @@ class Watch:
         self.alert_us = us
         self.alerts += 1
         dropped = self.dropped[place]
-        # imported here, so that it is not in the way of the model's loader
-        from .alert import fields
-
         values = s + self.base, us, key, detector, words, bits, threshold, self.incident, dropped
-        self.lines.alert(fields, values)
+        self.lines.alert(told, values)
         self.dropped[place] = 0

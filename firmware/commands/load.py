@@ -11,7 +11,7 @@ def run(app, _):
     console.refused = board.refused
     if "key" in os.listdir():
         # until the command `feed`
-        console.link.on_packet = console.no_packet
+        app.locked = True
     try:
         apply(app, board.settings)
     except Exception as error:
@@ -25,14 +25,8 @@ def apply(app, lines):
         from .tuning import apply
 
         apply(app.watch, lines, app.console.board.slot)
-    bus = getattr(app, "bus", None)
-    if bus:
-        board = app.console.board
-        wanted = (
-            int(overlay.value(lines, "bitrate", board.BITRATE)),
-            overlay.value(lines, "listen", "1") != "0",
-        )
-        if wanted != getattr(board, "started", (board.BITRATE, True)):
-            bus.stop()
-            bus.start(wanted[0], wanted[1], getattr(app, "filters", None))
-            board.started = wanted
+    if getattr(app, "bus", None):
+        bitrate = int(overlay.value(lines, "bitrate", app.console.board.BITRATE))
+        rate = bitrate, overlay.value(lines, "listen", "1") != "0"
+        if rate != app.rate:
+            app.begin(rate)

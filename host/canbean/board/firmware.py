@@ -7,15 +7,22 @@ import importlib.util
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from canbean.board.bundle import Bundle, bundle
+from canbean.board.needs import Needs, files
+from canbean.board.scopes import NATIVE
+from canbean.board.spare import TEXTS
 from canbean.errors import BoardError
 from canbean.files import read_bytes, write_bytes
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+    from canbean.tiny.cbm import Model
 
 PACKAGE = "canbean_firmware"
 """The name under which the host imports the firmware's package `canbean`."""
@@ -25,6 +32,8 @@ MPY_VERSION = 6
 
 SAFE = "console"
 """The application of safe mode: on every board, and never chosen."""
+CONST = "def const(value):\n    return value\n\n\n"
+"""What mpy-cross needs no function for."""
 
 MAIN = """import gc
 import sys
@@ -84,7 +93,13 @@ def module(name: str) -> ModuleType:
 
 
 def build(
-    target: Path, app: str, board: str, *, compiled: bool = True, architecture: str | None = None
+    target: Path,
+    app: str,
+    board: str,
+    *,
+    compiled: bool = True,
+    architecture: str | None = None,
+    model: Model | None = None,
 ) -> None:
     """Write the files that a board needs into the folder `target`.
 
@@ -95,34 +110,49 @@ def build(
         compiled: as `.mpy` by mpy-cross; else the sources as they are.
         architecture: mpy-cross's name of the board's processor. Without one the files of native code,
             `canbean/*_viper.py`, are left out when compiled, and the board computes the same in bytecode.
+        model: what of an application this model always loads is joined into one file, where the application allows that
+            (`bundle`); the board still takes every other model. None leaves every file as it is.
 
     Raises:
         BoardError: no such app or board, or an mpy-cross that does not fit.
         FileError: `target` cannot be written.
     """
     source = folder()
-    files = [source / "apps" / f"{app}.py", source / "boards" / f"{board}.py"]
-    for file, what in zip(files, ("application", "board"), strict=True):
+    paths = [source / "apps" / f"{app}.py", source / "boards" / f"{board}.py"]
+    for file, what in zip(paths, ("application", "board"), strict=True):
         if not file.is_file():
             known = ", ".join(sorted(path.stem for path in file.parent.glob("*.py") if path.stem != SAFE))
             raise BoardError(f"{file.stem}: no such {what}; there are {known}")
-    files.append(source / "apps" / f"{SAFE}.py")
+    paths.append(source / "apps" / f"{SAFE}.py")
     for room in ("canbean", "drivers", "commands"):
-        files += sorted((source / room).glob("*.py"))
-    for file in files:
-        if file.stem.endswith("_viper") and compiled and not architecture:
-            continue
-        name = file.relative_to(source)
+        paths += sorted((source / room).glob("*.py"))
+    contents = {
+        file.relative_to(source).with_suffix("").as_posix(): read_bytes(file, "firmware file")
+        for file in paths
+        if architecture or not compiled or not file.stem.endswith(NATIVE)
+    }
+    if model is not None and b"\ndef start(" in contents[f"apps/{app}"]:
+        needs = files(contents, f"apps/{app}", f"boards/{board}", model.sections)
+        # with native code there is heap enough
+        made = _joined(tuple(contents.items()), replace(needs, seldom=()) if architecture else needs)
+        known = "" if compiled else CONST
+        contents = {name: (known + text).encode() for name, text in made.files.items()}
+        write_bytes(target / TEXTS, made.texts)
+    for name, content in contents.items():
         (target / name).parent.mkdir(exist_ok=True)
-        content = read_bytes(file, "firmware file")
         if compiled:
-            write_bytes(target / name.with_suffix(".mpy"), _compile(name.as_posix(), content, architecture))
+            write_bytes(target / f"{name}.mpy", _compile(f"{name}.py", content, architecture))
         else:
-            write_bytes(target / name, content)
+            write_bytes(target / f"{name}.py", content)
     write_bytes(target / "main.py", MAIN.format(app=app, board=board).encode())
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=32)
+def _joined(contents: tuple[tuple[str, bytes], ...], needs: Needs) -> Bundle:
+    return bundle(dict(contents), needs.start, needs.named, needs.apart, needs.seldom)
+
+
+@lru_cache(maxsize=512)
 def _compile(name: str, content: bytes, architecture: str | None) -> bytes:
     """One source file as `.mpy`, without line numbers: they would cost heap on the board."""
     try:

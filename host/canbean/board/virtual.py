@@ -21,7 +21,7 @@ from canbean.board import firmware
 from canbean.board.profiles import profile
 from canbean.errors import BoardError, CanbeanError
 from canbean.files import read_bytes, write_bytes
-from canbean.tiny.cbm import check_key, unpack
+from canbean.tiny.cbm import Model, check_key, unpack
 from canbean.tiny.keys import write_key
 
 if TYPE_CHECKING:
@@ -123,7 +123,11 @@ class VirtualBoard:
         self.folder = Path(tempfile.mkdtemp(prefix="canbean-board-"))
         try:
             firmware.build(
-                self.folder, self._app, self._profile.module, architecture=self._profile.architecture
+                self.folder,
+                self._app,
+                self._profile.module,
+                architecture=self._profile.architecture,
+                model=self._joined(),
             )
             write_bytes(self.folder / "model.cbm", self._model)
             if self._key is not None:
@@ -132,6 +136,13 @@ class VirtualBoard:
         except BaseException:
             self.close()
             raise
+
+    def _joined(self) -> Model | None:
+        """The model that the firmware is joined for; a file that is none is for the board to refuse."""
+        try:
+            return unpack(self._model, "model")
+        except CanbeanError:
+            return None
 
     def _switch_on(self) -> None:
         import tty  # noqa: PLC0415  # POSIX only, as is the rest of this

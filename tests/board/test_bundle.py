@@ -1,0 +1,326 @@
+"""The firmware joined and shortened: it says what its sources say, on CPython and on the VM."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from board_cost_cases import gateway
+from canbean.board import firmware, packets
+from canbean.board.bundle import bundle
+from canbean.board.needs import files
+from canbean.can import logs
+from canbean.detect import model
+from canbean.errors import BoardError
+from canbean.tiny import cbm
+from gateway_ledger import MPY_BYTES, MPY_BYTES_OF_ALL, WITH_SEQUENCE, resident
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+REPLAY = """
+import sys
+sys.path.insert(0, {folder!r})
+
+class Board:
+    NAME = "memory"
+    WINDOW = 120
+    CHUNK = 256
+    COMMANDS = {{}}
+    written = []
+    def open_bus(self):
+        return None
+    def heap_free(self):
+        return None
+    def ticks_ms(self):
+        return 0
+    def open_serial(self):
+        def wait(ms):
+            raise EOFError
+        return wait, open("feed.bin", "rb").readinto, lambda data: Board.written.append(bytes(data))
+
+from apps import gateway
+gateway.main(Board())
+print(str(b"".join(Board.written), "ascii"))
+"""
+
+
+@pytest.fixture(scope="module")
+def golden():
+    return cbm.read(GOLDEN / "gateway.cbm")
+
+
+def replayed(run, folder):
+    """The alerts that a gateway in `folder` writes for the golden log."""
+    frames = logs.read(GOLDEN / "attacked.csv.gz").frames
+    base = int(frames.t_us[0]) // 1_000_000
+    (folder / "model.cbm").write_bytes((GOLDEN / "gateway.cbm").read_bytes())
+    feed = b"\n" + packets.start(1, base) + packets.encode(frames, base_s=base).blob
+    (folder / "feed.bin").write_bytes(feed)
+    said = run(REPLAY.format(folder=str(folder))).encode().splitlines()
+    alerts = [line for line in said if line.startswith(b'{"type":"alert"')]
+    return [re.sub(rb'"boot":"\w+","seq":\d+,|,"crc":"\w+"', b"", line) for line in alerts]
+
+
+def test_the_bundle_raises_the_golden_alerts_on_cpython(tmp_path, golden):
+    firmware.build(tmp_path, "gateway", "linux", compiled=False, model=golden)
+
+    def run(code):
+        # without what is installed: this package has the name that the firmware's has
+        command = [sys.executable, "-I", "-S", "-c", code]
+        return subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
+
+    assert replayed(run, tmp_path) == (GOLDEN / "alerts.jsonl").read_bytes().splitlines()
+
+
+@pytest.mark.parametrize("architecture", [None, "x64"])
+def test_the_bundle_raises_the_golden_alerts_on_the_vm(tmp_path, golden, vm, architecture):
+    firmware.build(tmp_path, "gateway", "linux", architecture=architecture, model=golden)
+    alerts = replayed(lambda code: vm.run(code, cwd=tmp_path, path=()), tmp_path)
+    assert alerts == (GOLDEN / "alerts.jsonl").read_bytes().splitlines()
+
+
+def contents():
+    """The gateway's files."""
+    folder = firmware.folder()
+    found = {
+        path.relative_to(folder).with_suffix("").as_posix(): path.read_bytes()
+        for path in folder.rglob("*.py")
+    }
+    away = {name for name in found if name.startswith("apps/") and name != "apps/gateway"}
+    return {name: text for name, text in found.items() if name not in away}
+
+
+DETERMINISTIC = """
+import hashlib, sys
+sys.path[:0] = [{host!r}, {tests!r}]
+from board.test_bundle import contents
+from canbean.board.bundle import bundle
+made = bundle(contents(), ["apps/gateway"], ["canbean/order"], ["canbean/rules"])
+print(hashlib.sha256(repr(sorted(made.files.items())).encode() + made.texts).hexdigest())
+"""
+
+
+def test_the_same_sources_give_the_same_bundle():
+    root = Path(__file__).parents[2]
+    code = DETERMINISTIC.format(host=str(root / "host"), tests=str(root / "tests"))
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(found) == 1
+
+
+LEAVES = """
+import gc, sys
+sys.path.insert(0, ".")
+
+class Board:
+    NAME = "memory"
+    WINDOW = 120
+    CHUNK = 256
+    COMMANDS = {}
+    def open_bus(self):
+        return None
+    def ticks_ms(self):
+        return 0
+    def open_serial(self):
+        return None, None, None
+
+import canbean
+from canbean import boot
+console = boot.start(Board())
+gc.collect()
+before = gc.mem_alloc()
+boot.leave()
+del boot, canbean.boot, sys.modules["canbean.boot"]
+gc.collect()
+print(before - gc.mem_alloc())
+"""
+
+
+def test_what_runs_once_leaves_the_heap(tmp_path, golden, vm):
+    firmware.build(tmp_path, "gateway", "linux", model=golden)
+    (tmp_path / "model.cbm").write_bytes((GOLDEN / "gateway.cbm").read_bytes())
+    code = (tmp_path / "canbean" / "boot.mpy").stat().st_size
+    assert int(vm.run(LEAVES, cwd=tmp_path, path=())) > code / 2
+
+
+ALL = ("FPRN", "CHKS", "RULE", "CLCK", "LSTW", "ORDR", "VAEW", "WNDW")
+
+
+def test_gateways_of_the_smallest_board_are_small(tmp_path):
+    for most, more in ((MPY_BYTES, {}), (WITH_SEQUENCE[1], {"sequence": True})):
+        sections = model.sections(gateway(50, **more))
+        of = cbm.Model({"META": cbm.encode_meta({"app": "gateway"}), **sections})
+        folder = tmp_path / str(most)
+        folder.mkdir()
+        firmware.build(folder, "gateway", "wemos_d1_mini", model=of)
+        assert sum(resident(folder).values()) <= most
+    everything = tmp_path / "all"
+    everything.mkdir()
+    firmware.build(everything, "gateway", "wemos_d1_mini", model=cbm.Model(dict.fromkeys(ALL, b"\0" * 6)))
+    assert 15_000 < sum(resident(everything).values()) <= MPY_BYTES_OF_ALL
+
+
+def test_files_that_a_model_does_not_need_wait():
+    found = contents()
+    sections = {**model.sections(gateway(5, rules=1, sequence=True)), "META": b"{}"}
+    needs = files(found, "apps/gateway", "boards/linux", sections)
+    made = bundle(found, needs.start, needs.named, needs.apart)
+    assert {"canbean/order", "canbean/rules", "canbean/gates"} <= set(made.loaded)
+    assert {"canbean/checks", "canbean/windows", "canbean/novelty"} <= set(made.files)
+    needs = files(found, "apps/gateway", "boards/linux", {"META": b"{}", **model.sections(gateway(5))})
+    assert {"canbean/gates", "canbean/rules", "canbean/order"} <= set(needs.apart)
+
+
+# Small firmwares
+
+APP = """
+from canbean.parts import LIMIT, Part, unused, used
+
+
+class App:
+    def __init__(self, board):
+        self.board = board
+        self.part = Part(LIMIT)
+        self.part.threshold = 5
+
+    def run(self):
+        return used(self.part, self.board.NAME)
+
+
+def start(board):
+    return App(board)
+"""
+PARTS = """
+_MORE = const(3)
+LIMIT = 40
+
+
+class Part:
+    def __init__(self, size):
+        self.size = size
+
+    def grown(self, by):
+        self.size += by
+        return self.size + _MORE
+
+    def idle_hands(self):
+        return None
+
+
+def used(part, name):
+    if part.size < 0:
+        raise ValueError("a part with a size below nothing")
+    return "%s %d %d" % (name, part.grown(2), part.threshold)
+
+
+def unused():
+    return 1
+"""
+
+
+def small(app=APP, parts=PARTS, **more):
+    found = {
+        "canbean/__init__": b"def const(value):\n    return value\n",
+        "canbean/parts": b"from . import const\n" + parts.encode(),
+        "apps/app": app.encode(),
+        "boards/here": b'NAME = "here"\n',
+        **{name: text.encode() for name, text in more.items()},
+    }
+    return bundle(found, ["apps/app"], [], [])
+
+
+def run(made, folder, code="print(app.run())"):
+    for name, text in made.files.items():
+        path = folder / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(firmware.CONST + text)
+    (folder / "texts").write_bytes(made.texts)
+    script = (
+        f"import sys\nsys.path.insert(0, {str(folder)!r})\nfrom canbean import boot\nfrom boards import here\n"
+        f"app = boot.start(here)\nboot.leave()\n{code}"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, cwd=folder, check=False
+    )
+    return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
+
+
+def test_a_small_bundle_runs(tmp_path):
+    assert run(small(), tmp_path) == "here 45 5"
+
+
+def test_names_are_short_and_what_nobody_calls_is_gone():
+    made = small()
+    text = made.files["canbean/__init__"] + made.files["canbean/boot"]
+    for name in (
+        "grown",
+        "size",
+        "threshold",
+        "Part",
+        "unused",
+        "idle_hands",
+        "LIMIT",
+        "import canbean.parts",
+    ):
+        assert name not in text
+    assert "NAME" in text  # a board's own
+
+
+def test_what_runs_once_is_a_file_of_its_own():
+    made = small()
+    assert "__init__" not in made.files["canbean/__init__"]
+    assert made.files["canbean/boot"].count("__init__ = ") == 4
+    assert "def start(" in made.files["canbean/boot"]
+
+
+def test_what_has_a_function_within_stays():
+    made = small(
+        app=APP.replace("self.board = board", "self.board = board\n        self.later = lambda: self.part")
+    )
+    assert "def __init__" in made.files["canbean/__init__"]
+
+
+def test_long_texts_are_read_when_they_are_needed(tmp_path):
+    made = small()
+    assert b"a part with a size below nothing\n" in made.texts
+    assert "below" not in "".join(made.files.values())
+    said = run(small(app=APP.replace("Part(LIMIT)", "Part(0 - LIMIT)")), tmp_path)
+    assert said == "ValueError: a part with a size below nothing"
+
+
+def test_a_name_that_is_asked_for_as_text_stays(tmp_path):
+    app = APP.replace("return used(self.part, self.board.NAME)", 'return getattr(self.part, "size")')
+    made = small(app=app)
+    assert ".size" in made.files["canbean/boot"]
+    assert run(made, tmp_path) == "40"
+
+
+def test_two_attributes_of_one_object_never_share_a_name(tmp_path):
+    values = ", ".join(f"self.value_{i}" for i in range(150))
+    parts = f"class Part:\n    def __init__(self, size):\n        {values.replace(',', ' =')} = 0\n"
+    parts += "".join(f"        self.value_{i} = {i}\n" for i in range(150))
+    parts += f"def used(part, name):\n    self = part\n    return sum(({values}))\ndef unused():\n    pass\nLIMIT = 1\n"
+    assert run(small(parts=parts), tmp_path) == str(sum(range(150)))
+
+
+def test_a_constant_that_is_asked_for_as_text_stays(tmp_path):
+    app = APP.replace("return used(self.part, self.board.NAME)", 'return getattr(self, "part").size + PLACES')
+    made = small(
+        app="from canbean import const\nPLACES = const(2)\n" + app + "\nNAMED = getattr(App, 'PLACES', 0)\n"
+    )
+    assert "PLACES = const(2)" in made.files["canbean/__init__"]
+    assert run(made, tmp_path) == "42"
+
+
+def test_what_is_no_python_is_named():
+    with pytest.raises(BoardError, match=r"apps/app\.py: line 1: SyntaxError"):
+        small(app="def start(board:\n")
