@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from canbean.board import Board, VirtualBoard, firmware
+from canbean.board import Board, VirtualBoard
 from canbean.board.feed import feed
 from canbean.can import simulate
 from canbean.can.frames import Frames
@@ -18,36 +15,13 @@ from canbean.detect import model
 from canbean.detect.learn import learn
 from canbean.detect.select import select
 from canbean.tiny import cbm
-from conftest import RUN_32, Vm, find_vm
+from conftest import Vm, find_vm
 from parity_cases import frame_records
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 IDS = 50
-LEDGER_BYTES = 24_576
-"""What firmware, model and state may take on the smallest board (design: of about 30 KiB free after boot)."""
-
-ON_32_BIT = """
-import gc
-gc.disable()
-gc.collect()
-before = gc.mem_alloc()
-from canbean.console import Console
-from canbean.lines import Lines
-from canbean.link import Link
-from drivers.feed import Feed
-lines = Lines(lambda data: None, "00000000")
-from apps import gateway
-watch, digest = gateway.load(lines)
-link = Link(lambda buffer: 0, None, None, None, 128)
-feed = Feed(lines, 10, watch)
-# A frame that raises an alert: what that takes once, and the collector finds no stale word on the stack.
-watch.frame(b"\\1\\0\\0\\0\\0\\0\\x80\\xff\\7" + bytes(10), 0)
-feed.idle()
-gc.collect()
-print(gc.mem_alloc() - before)
-"""
 
 
 def bus(seconds: float, seed: int) -> Frames:
@@ -167,34 +141,3 @@ def in_memory(model_path: Path, frames: Frames, folder: Path) -> dict[str, objec
     executable = find_vm()
     assert executable is not None
     return json.loads(Vm(executable).run(IN_MEMORY, model_path, records, heap="32M"))
-
-
-def ledger(model_path: Path, folder: Path) -> int:
-    """Bytes that firmware, model and state of the gateway take on a VM with 32-bit words and 31-bit small integers."""
-    firmware.build(folder, "gateway", "linux")
-    shutil.copy(model_path, folder / "model.cbm")
-    # That VM has its files under /input and no working folder.
-    code = "import sys\nsys.path.insert(0, '/input')\n" + ON_32_BIT.replace(
-        "gateway.load(lines)", "gateway.load(lines, '/input/model.cbm')"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", RUN_32, str(folder), "10000000000"],
-        input=code,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
-    return int(done.stdout)
-
-
-NEEDED = (
-    "__init__", "alert", "bucket", "bus", "console", "feed", "fingerprint", "gateway", "hmac", "lines", "link", "linux",
-    "model", "watch",
-)  # fmt: skip
-"""Files of the gateway with the fingerprint alone; each detector besides brings its own."""
-
-
-def mpy_bytes(folder: Path) -> int:
-    """Bytes of .mpy that the gateway needs on a board for its fingerprint, in a folder made by `ledger`."""
-    return sum(path.stat().st_size for path in folder.rglob("*.mpy") if path.stem in NEEDED)

@@ -12,7 +12,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from canbean.can import simulate
-from gateway_load import LEDGER_BYTES, bus, bus_model, default_model, in_memory, ledger, mpy_bytes, soak
+from gateway_ledger import LEDGER_BYTES, ledger, once, resident
+from gateway_load import bus, bus_model, default_model, in_memory, soak
 
 
 def main():
@@ -31,10 +32,18 @@ def main():
         # three times, for whatever else runs on this machine
         rounds = [soak(sequence, options.frames // 4, "64wK")["frames_per_second"] for _ in range(3)]
         said["pty_sequence_frames_per_second"] = rounds
-        tree = Path(folder) / "tree"
-        tree.mkdir()
-        said["heap_ledger_bytes"], said["heap_ledger_limit"] = ledger(model, tree), LEDGER_BYTES
-        said["mpy_bytes"] = mpy_bytes(tree)
+        said["heap_ledger_limit"] = LEDGER_BYTES
+        for name, path in (("fingerprint", model), ("sequence", sequence), ("default", chosen)):
+            tree = Path(folder) / name
+            tree.mkdir()
+            said[f"heap_ledger_{name}"] = ledger(path, tree)
+            # what stays loaded, and what leaves the heap once the gateway stands
+            said[f"mpy_bytes_{name}"] = sum(resident(tree).values())
+            said[f"mpy_bytes_once_{name}"] = sum(once(tree).values())
+        said["heap_ledger_bytes"], said["mpy_bytes"] = (
+            said["heap_ledger_sequence"],
+            said["mpy_bytes_sequence"],
+        )
     if options.json:
         print(json.dumps(said))
     else:

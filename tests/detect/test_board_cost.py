@@ -7,7 +7,8 @@ from canbean.detect import model
 from canbean.detect.board_cost import FUEL_PER_INSTRUCTION, ram_bytes, us_per_frame
 from canbean.tiny import cbm
 from canbean.tiny.cost import CYCLES_PER_INSTRUCTION
-from gateway_load import LEDGER_BYTES, bus_model, ledger
+from gateway_ledger import LEDGER_BYTES, ledger
+from gateway_load import bus_model
 
 GATEWAYS = {
     "one id": {"ids": 1},

@@ -5,13 +5,15 @@ import json
 import numpy as np
 import pytest
 
+from board_cost_cases import gateway, write
 from canbean.board import firmware
 from canbean.tiny import cbm
 from canbean.tiny.features import Features
 from canbean.tiny.kernel import Kernel
 from canbean.tiny.polynomial import Polynomial
 from canbean.tiny.predictor import Predictor
-from gateway_load import LEDGER_BYTES, bus_model, ledger, soak
+from gateway_ledger import LEDGER_BYTES, WITH_SEQUENCE, ledger
+from gateway_load import bus_model, soak
 from regressor_cases import shallow_regressor
 
 
@@ -22,6 +24,12 @@ def load_model(tmp_path_factory):
 
 def test_the_ledger_of_a_32_bit_board_holds(load_model, tmp_path, vm32):
     assert 10_000 < ledger(load_model, tmp_path) <= LEDGER_BYTES
+
+
+def test_the_ledger_holds_with_the_sequence_of_ids_too(tmp_path, vm32):
+    path = write(gateway(50, sequence=True), tmp_path / "sequence.cbm")
+    (tmp_path / "board").mkdir()
+    assert 10_000 < ledger(path, tmp_path / "board") <= WITH_SEQUENCE[0]
 
 
 def test_a_million_frames_leave_the_heap_as_it_was(load_model, vm):

