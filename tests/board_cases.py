@@ -191,7 +191,7 @@ def told(s, us, *_):
 class Fingerprint:
     novelty = None
 class Watch:
-    checks = rules = None
+    checks = rules = filters = None
     windows = ()
     def __init__(self, model, lines):
         self.fingerprint = Fingerprint()

@@ -1,7 +1,6 @@
 # The gateway: frames in, alerts out.
 import gc
 import sys
-from array import array
 
 import canbean
 from canbean import const
@@ -23,7 +22,6 @@ def load(lines, path="model.cbm"):
     model = Model(path, "gateway", SECTIONS)
     watch = Watch(model, lines)
     watch.golden(model)
-    watch.filters = array("I", model.part("PLAN", 0, 32)) if "PLAN" in model.sections else None
     model.close()
     unload(watch)
     return watch, model.digest

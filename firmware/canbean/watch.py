@@ -44,6 +44,8 @@ class Watch:
         self.checks = self.rules = None
         # called between the pieces of a judgement that takes long
         self.breathe = None
+        # of a watch plan: masks and filters for the bus's driver
+        self.filters = array("I", model.part("PLAN", 0, 32)) if "PLAN" in model.sections else None
         if "CHKS" in model.sections:
             from .checks import Checks
 
