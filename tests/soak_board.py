@@ -43,6 +43,8 @@ def heap_free():
 
 
 class Bus:
+    file = None
+
     def start(self, bitrate, listen_only, filters):
         self.file = open("round.bin", "rb")
         self.buffer = bytearray(RECORD * EACH)
@@ -86,7 +88,8 @@ class Bus:
         return "ok", 0, 0
 
     def stop(self):
-        self.file.close()
+        if self.file:
+            self.file.close()
 
 
 def watchdog():
