@@ -42,6 +42,7 @@ def test_what_does_not_compile_is_named(tmp_path, monkeypatch):
     for name in ("apps", "boards", "canbean", "drivers"):
         (tree / name).mkdir(parents=True)
     (tree / "apps" / "gateway.py").write_text("def main(board:\n")
+    (tree / "apps" / "console.py").write_text("")
     (tree / "boards" / "linux.py").write_text("")
     monkeypatch.setattr(firmware, "folder", lambda: tree)
     with pytest.raises(BoardError, match=r"apps/gateway\.py: mpy-cross refuses it: SyntaxError"):

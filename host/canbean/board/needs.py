@@ -13,8 +13,10 @@ from canbean.board.scopes import File, Own, imported, parse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-WITH = {"CHKS": ("canbean/checks", "canbean/check_words"), "RULE": ("canbean/rules",)}
+WITH = {"CHKS": ("canbean/checks", "canbean/check_words")}
 """Files of sections; those of detectors of windows are named in the firmware's `gates.py`."""
+RULES = "canbean/rules"
+"""Loaded anew whenever the board's own lists change."""
 SELDOM = (Part("canbean/alert", "words"), Part("canbean/alert", "fields"))
 """What only an alert needs: it is loaded in less time than the alert's line takes."""
 GATES, NOVELTY, FEED = "canbean/gates", "canbean/novelty", "drivers/feed"
@@ -44,7 +46,7 @@ def files(contents: Mapping[str, bytes], app: str, board: str, sections: Mapping
     windows = _detectors(contents.get(GATES, b""))
     named = {file for tag, file in windows.items() if tag in sections and file in contents}
     apart = {file for tag, those in WITH.items() if tag not in sections for file in those}
-    apart |= set(windows.values()) - named
+    apart |= set(windows.values()) - named | {RULES}
     if not named:
         apart.add(GATES)
     head = sections.get("FPRN", b"")
