@@ -3,7 +3,7 @@ import gc
 import os
 import sys
 
-from . import VERSION, const
+from . import const
 from .lines import Lines
 from .link import Link
 
@@ -20,7 +20,7 @@ class Console:
         boot = "".join(["%02x" % byte for byte in os.urandom(4)])
         self.lines = Lines(write, boot, getattr(board, "KEPT", 0))
         self.link = Link(readinto, self._command, self.no_packet, self.error, board.CHUNK)
-        self.commands = {"hello": self.hello}
+        self.commands = {}
         # digest of the model; why there is none, or not the one that came last: the application stays on the line and says so
         self.model = None
         self.refused = "no model"
@@ -35,22 +35,6 @@ class Console:
         self._reason = None
         self._ticks = board.ticks_ms()
         self._ms = 0
-
-    def hello(self, _=None):
-        if self.refused:
-            self.lines.send("error", (("reason", self.refused), ("errors", self.errors)))
-        self.lines.send(
-            "hello",
-            (
-                ("app", self.app),
-                ("firmware", VERSION),
-                ("board", self.board.NAME),
-                ("model", self.model),
-                ("golden", "ok" if self.model else "failed"),
-                ("heap_free", self.board.heap_free()),
-                ("window", self.board.WINDOW),
-            ),
-        )
 
     # Counts an error and says it; the same one again is said less and less often.
     def error(self, error):
@@ -126,7 +110,7 @@ class Console:
             try:
                 if greet:
                     greet = False
-                    self.hello()
+                    self.rare("hello", ())
                 got = self.link.poll()
                 busy = self.turn and self.turn()
                 if dog:

@@ -4,7 +4,6 @@ import struct
 from array import array
 
 from . import const
-from .alert import id_text
 
 try:
     from .drift_viper import follow
@@ -128,6 +127,8 @@ class Detector:
 
     # Kind, what was expected and what was seen, of the batch that was judged last.
     def words(self):
+        from .alert import id_text
+
         j = self.tables[2 * self.k + self.blamed]
         ms = self.batch_ms(j)
         within = self.words16[2 * self.k + j] * 1000 // ms

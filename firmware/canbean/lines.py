@@ -1,14 +1,12 @@
 # Lines from the board: one JSON object each, keys in the order given, numbered and with a CRC-32.
 # The host formats with this very file, so both sides write the same bytes.
 
-from . import const
+from array import array
 
-# CRC-32 (IEEE 802.3, reflected) of the numbers 0..15, high and low halves: 16 bits make no big integer
-_HIGH = const((
+# CRC-32 (IEEE 802.3, reflected) of the numbers 0..15, high halves and then low ones: 16 bits make no big integer
+_TABLE = array("H", (
     0x0000, 0x1DB7, 0x3B6E, 0x26D9, 0x76DC, 0x6B6B, 0x4DB2, 0x5005,
     0xEDB8, 0xF00F, 0xD6D6, 0xCB61, 0x9B64, 0x86D3, 0xA00A, 0xBDBD,
-))  # fmt: skip
-_LOW = const((
     0x0000, 0x1064, 0x20C8, 0x30AC, 0x4190, 0x51F4, 0x6158, 0x713C,
     0x8320, 0x9344, 0xA3E8, 0xB38C, 0xC2B0, 0xD2D4, 0xE278, 0xF21C,
 ))  # fmt: skip
@@ -16,18 +14,17 @@ _LOW = const((
 
 # CRC-32 as (high half, low half), going on from those of the bytes before; equal to zlib.crc32.
 def crc32(text, high=0, low=0):
-    tops = _HIGH
-    lows = _LOW
+    table = _TABLE
     high ^= 0xFFFF
     low ^= 0xFFFF
     for byte in text:
         low ^= byte
         i = low & 15
-        low = (low >> 4 | (high & 15) << 12) ^ lows[i]
-        high = high >> 4 ^ tops[i]
+        low = (low >> 4 | (high & 15) << 12) ^ table[i + 16]
+        high = high >> 4 ^ table[i]
         i = low & 15
-        low = (low >> 4 | (high & 15) << 12) ^ lows[i]
-        high = high >> 4 ^ tops[i]
+        low = (low >> 4 | (high & 15) << 12) ^ table[i + 16]
+        high = high >> 4 ^ table[i]
     return high ^ 0xFFFF, low ^ 0xFFFF
 
 
@@ -41,13 +38,13 @@ def value(v):
     elif v is True or v is False:
         v = "true" if v else "false"
     elif isinstance(v, str):
-        # what JSON escapes, and what is not ASCII, by number; beyond 16 bits the replacement character. Seldom: of a
-        # text that is taken apart MicroPython keeps every character for good
-        if [byte for byte in v.encode() if not 32 <= byte < 127 or byte in b'"\\']:
-            v = "".join(
-                [c if " " <= c <= "~" and c not in '"\\' else "\\u%04x" % min(ord(c), 0xFFFD) for c in v]
-            )
-        v = '"' + v + '"'
+        for byte in v.encode():
+            if not 32 <= byte < 127 or byte == 34 or byte == 92:
+                from .escape import escaped
+
+                v = escaped(v)
+                break
+        v = '"%s"' % v
     elif isinstance(v, int):
         v = str(v)
     else:

@@ -5,10 +5,10 @@
 # bytes, low byte first: with 16 bits one of 65,536 damaged packets would pass, which a long replay over a bad
 # cable meets.
 
-from . import const
+from array import array
 
 # CRC-24 (RFC 4880) of the numbers 0..15
-_TABLE = const((
+_TABLE = array("I", (
     0x000000, 0x864CFB, 0x8AD50D, 0x0C99F6, 0x93E6E1, 0x15AA1A, 0x1933EC, 0x9F7F17,
     0xA18139, 0x27CDC2, 0x2B5434, 0xAD18CF, 0x3267D8, 0xB42B23, 0xB8B2D5, 0x3EFE2E,
 ))  # fmt: skip

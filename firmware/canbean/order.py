@@ -4,7 +4,6 @@ import struct
 from array import array
 
 from . import const
-from .alert import id_text
 
 _HEADER = const(16)
 _WORTH = const(32)
@@ -110,9 +109,6 @@ class Detector:
     def forget(self):
         for i in range(self.n):
             self.tables[(_RECORD + 4) * self.n + i] = _NEVER
-        self.begin()
-
-    def begin(self):
         self.state[_FRAMES] = self.state[_RAW] = self.state[_MOST] = 0
 
     def judge(self, _):
@@ -123,24 +119,12 @@ class Detector:
             self.blamed = state[_BLAMED]
             self.run = state[_RUN]
             self.told = state[_TOLD]
-        self.begin()
+        state[_FRAMES] = state[_RAW] = state[_MOST] = 0
         if raw <= self.edge:
             return 0
         return min(self.base + ((raw - self.edge) * self.slope >> 6), 1024)
 
-    # Kind, what was expected and what was seen, of the window that was judged last.
     def words(self):
-        at = self.blamed * _RECORD + 8 * (self.told >> 2)
-        record = self.tables
-        usual = 0
-        least = 16
-        for kind in range(3):
-            k = 3 * (self.told & 3) + kind
-            cost = record[at + 3 + (k >> 1)] >> ((k & 1) << 2) & 15
-            if cost < least:
-                least = cost
-                usual = kind
-        other = id_text(self.keys[record[at] | record[at + 1] << 8])
-        number = ("up to ", "", "from ")[usual] + str(record[at + 2] + usual)
-        expected = number + " of " + other + " between two of " + id_text(self.keys[self.blamed])
-        return "sequence", expected, "%d of %s" % (self.run, other)
+        from .order_words import words
+
+        return words(self)

@@ -31,16 +31,12 @@ class Ring:
     # The record in `slot` is whole.
     def put(self):
         self.count += 1
-        self.next = self.after(self.next)
+        self.next = (self.next + RECORD) % len(self.records)
 
     # The oldest record has been used.
     def take(self):
         self.count -= 1
-        self.first = self.after(self.first)
-
-    def after(self, at):
-        at += RECORD
-        return at if at < len(self.records) else 0
+        self.first = (self.first + RECORD) % len(self.records)
 
 
 # Writes all of a record but its data, which begin at `at` + DATA.

@@ -4,7 +4,7 @@ import struct
 from array import array
 
 from . import const
-from .alert import LENGTHS, id_text
+from .alert import LENGTHS
 
 _HEADER = const(4)
 _MOST = const(64)
@@ -70,6 +70,8 @@ class Rules:
 
     def words(self, key, code, data):
         # Kind, what was expected and what was seen, of the frame that `verdict` has just denied.
+        from .alert import id_text
+
         kind = "payload" if self.used[self.rule] else "unknown-id"
         length = LENGTHS[code]
         seen = id_text(key) + "#" + "".join(["%02X" % data[k] for k in range(min(length, 8))])

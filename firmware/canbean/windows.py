@@ -4,7 +4,6 @@ import struct
 from array import array
 
 from . import const
-from .alert import unbucket
 from .bucket import bucket
 from .mixture import Mixture
 
@@ -112,6 +111,8 @@ class Detector:
 
     # Kind, what was expected and what was seen, of the window that was judged last.
     def words(self):
+        from .alert import unbucket
+
         i = self.leading
         mean = self.centre[i] + (self.mean << 6) // self.scale[i]
         if i > 2:

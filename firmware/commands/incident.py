@@ -6,6 +6,17 @@ from canbean.alert import id_text, severity
 
 _QUIET = const(10)  # seconds
 _IDS = const(4)
+# An incident: its number, when it opened (s, us), when a line last told of it (s), its last alert (s, us), its alerts, the first
+# ids, how many alerts are of further ones, kinds, how far the worst one was over the threshold (1/16 bit).
+_NUMBER = const(0)
+_OPENED = const(1)
+_TOLD = const(2)
+_LAST = const(3)
+_COUNT = const(4)
+_SHOWN = const(5)
+_MORE = const(6)
+_KINDS = const(7)
+_OVER = const(8)
 
 
 # `what`: what an alert tells, before its line is written; True: it has been quiet for long enough; False: a new beginning.
@@ -17,48 +28,39 @@ def run(app, what):
             close(app, one, what)
     elif isinstance(what, tuple):
         s, us, key, _, words, bits, threshold, number, _ = what
-        if one and number != one["number"]:
+        if one and number != one[_NUMBER]:
             # a clock that was set back ends it at once
-            close(app, one, (s, us) >= one["last"])
+            close(app, one, (s, us) >= one[_LAST])
             one = None
         if not one:
-            one = app.incident = {
-                "number": number,
-                "opened": (s, us),
-                "told": s,
-                "count": 0,
-                "ids": [],
-                "more": 0,
-                "kinds": [],
-                "bits": -1,
-            }
-        one["last"] = s, us
-        one["count"] += 1
-        one["bits"] = max(one["bits"], bits - threshold)
+            one = app.incident = [number, (s, us), s, None, 0, [], 0, [], -1]
+        one[_LAST] = s, us
+        one[_COUNT] += 1
+        one[_OVER] = max(one[_OVER], bits - threshold)
         add(one, key, words[0])
-        if one["count"] == 1:
+        if one[_COUNT] == 1:
             tell(app.lines, one, "opened")
-        elif s - one["told"] >= _QUIET:
-            one["told"] = s
+        elif s - one[_TOLD] >= _QUIET:
+            one[_TOLD] = s
             tell(app.lines, one, "lasts")
 
 
 def add(one, key, kind):
-    if kind not in one["kinds"]:
-        one["kinds"].append(kind)
+    if kind not in one[_KINDS]:
+        one[_KINDS].append(kind)
     if key is not None:
-        ids = one["ids"]
+        ids = one[_SHOWN]
         key = id_text(key)
         if key not in ids:
             if len(ids) < _IDS:
                 ids.append(key)
             else:
-                one["more"] += 1
+                one[_MORE] += 1
 
 
 def close(app, one, quiet):
-    s, us = one["last"]
-    one["last"] = s + _QUIET * quiet, us
+    s, us = one[_LAST]
+    one[_LAST] = s + _QUIET * quiet, us
     tell(app.lines, one, "closed")
     app.incident = None
     app.store.setdefault("closed", []).append(one)
@@ -69,15 +71,15 @@ def tell(lines, one, state):
     lines.send(
         "incident",
         (
-            ("number", one["number"]),
+            ("number", one[_NUMBER]),
             ("state", state),
-            ("opened", b"%d.%06d" % one["opened"]),
-            ("closed", b"%d.%06d" % one["last"] if state == "closed" else None),
-            ("count", one["count"]),
+            ("opened", b"%d.%06d" % one[_OPENED]),
+            ("closed", b"%d.%06d" % one[_LAST] if state == "closed" else None),
+            ("count", one[_COUNT]),
             # of words without quotes this is JSON
-            ("ids", str(one["ids"]).replace("'", '"').encode()),
-            ("more", one["more"]),
-            ("kinds", str(one["kinds"]).replace("'", '"').encode()),
-            ("severity", severity(one["bits"], 0)),
+            ("ids", str(one[_SHOWN]).replace("'", '"').encode()),
+            ("more", one[_MORE]),
+            ("kinds", str(one[_KINDS]).replace("'", '"').encode()),
+            ("severity", severity(one[_OVER], 0)),
         ),
     )

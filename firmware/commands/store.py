@@ -20,6 +20,15 @@ HEAD = "<IH"
 REST = "<IIIIIIIIHHBB4I"
 SEVERITIES = ("low", "medium", "high")
 _PAUSE = const(60)  # seconds
+# As in incident.py.
+_NUMBER = const(0)
+_OPENED = const(1)
+_LAST = const(3)
+_COUNT = const(4)
+_SHOWN = const(5)
+_MORE = const(6)
+_KINDS = const(7)
+_OVER = const(8)
 
 
 # Of app.store: `closed` are incidents that are over, `waiting` is the record of one whose turn has not come, `next` the second
@@ -51,13 +60,13 @@ def run(app, _):
 def pack(one, boot, epoch):
     kinds = 0
     for i, sign in enumerate(SIGNS.split(",")):
-        if sign.split(" ")[0] in one["kinds"]:
+        if sign.split(" ")[0] in one[_KINDS]:
             kinds |= 1 << i
-    ids = [int(text, 16) | (len(text) > 3) << 29 for text in one["ids"]]
+    ids = [int(text, 16) | (len(text) > 3) << 29 for text in one[_SHOWN]]
     n = len(ids)
-    worst = SEVERITIES.index(severity(one["bits"], 0))
-    values = one["opened"] + one["last"] + (one["count"], min(one["more"], 65535), kinds, worst, n)
-    return struct.pack(REST, boot, epoch, one["number"], *values, *(ids + [0] * (4 - n)))
+    worst = SEVERITIES.index(severity(one[_OVER], 0))
+    values = one[_OPENED] + one[_LAST] + (one[_COUNT], min(one[_MORE], 65535), kinds, worst, n)
+    return struct.pack(REST, boot, epoch, one[_NUMBER], *values, *(ids + [0] * (4 - n)))
 
 
 # The file, with a place for every record.

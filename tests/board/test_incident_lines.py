@@ -131,7 +131,7 @@ def test_a_new_beginning_ends_an_incident_at_its_last_alert():
     app.lines.reset()
     app.lines.reset()
     app.passes(1 << 49)
-    assert [one["number"] for one in app.store["closed"]] == [1]
+    assert [one[0] for one in app.store["closed"]] == [1]
     assert [json.loads(line)["state"] for line in app.said] == ["opened", "closed"]
     assert json.loads(app.said[-1])["closed"] == 60.000001
 
@@ -140,7 +140,7 @@ def test_the_word_alone_does_nothing():
     app = App()
     (alert,) = alerts_of([(0, 1, "dlc", 900)])
     app.lines.alert(module("alert").fields, values_of(alert))
-    before = dict(app.incident)
+    before = list(app.incident)
     for words in ([], ["1"], None):
         app.gathered.run(app, words)
     assert app.incident == before

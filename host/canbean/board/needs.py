@@ -13,13 +13,24 @@ from canbean.board.scopes import File, Own, imported, parse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-WITH = {"CHKS": ("canbean/checks", "canbean/check_words")}
+WITH = {"CHKS": ("canbean/checks", "canbean/check_words"), "ORDR": ("canbean/order_words",)}
 """Files of sections; those of detectors of windows are named in the firmware's `gates.py`."""
 RULES = "canbean/rules"
 """Loaded anew whenever the board's own lists change."""
-SELDOM = (Part("canbean/alert", "words"), Part("canbean/alert", "fields"))
-"""What only an alert needs: it is loaded in less time than the alert's line takes."""
+SELDOM = (
+    Part("canbean/alert", "words"),
+    Part("canbean/alert", "fields"),
+    Part("canbean/alert", "id_text"),
+    Part("canbean/alert", "severity"),
+    Part("canbean/alert", "unbucket"),
+    Part("canbean/order_words", "words"),
+    Part("canbean/escape", "escaped"),
+)
+"""What only an alert needs: it is loaded in less time than the alert's line takes. Whatever stays loaded imports it within a
+function."""
 GATES, NOVELTY, FEED = "canbean/gates", "canbean/novelty", "drivers/feed"
+SAFE = "apps/console"
+"""The application of safe mode, which runs instead of the one that is joined."""
 _FINGERPRINT, _CLOSED = struct.Struct("<HHH"), 1024
 """How section FPRN begins; the third number is what an unknown id is worth, this where none is expected."""
 
@@ -32,6 +43,7 @@ class Needs:
     named: tuple[str, ...]
     apart: tuple[str, ...]
     seldom: tuple[Part, ...]
+    starting: tuple[Part, ...] = ()
 
 
 def files(contents: Mapping[str, bytes], app: str, board: str, sections: Mapping[str, bytes]) -> Needs:
@@ -56,7 +68,8 @@ def files(contents: Mapping[str, bytes], app: str, board: str, sections: Mapping
     if drivers:
         # a board with a bus of its own seldom replays
         apart.add(FEED)
-    return Needs((app, *drivers), tuple(sorted(named)), tuple(sorted(apart)), SELDOM)
+    starting = Part(SAFE, "main"), Part(board, "open_bus")
+    return Needs((app, *drivers), tuple(sorted(named)), tuple(sorted(apart)), SELDOM, starting)
 
 
 def _detectors(gates: bytes) -> dict[str, str]:
