@@ -11,11 +11,12 @@ from board_cost_cases import gateway
 from canbean.board import firmware, packets
 from canbean.board.bundle import bundle
 from canbean.board.needs import files
+from canbean.board.reach import Part
 from canbean.can import logs
 from canbean.detect import model
 from canbean.errors import BoardError
 from canbean.tiny import cbm
-from gateway_ledger import MPY_BYTES, MPY_BYTES_OF_ALL, WITH_SEQUENCE, resident
+from gateway_ledger import MPY_BYTES, MPY_BYTES_OF_ALL, resident
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 REPLAY = """
@@ -26,8 +27,9 @@ class Board:
     NAME = "memory"
     WINDOW = 120
     CHUNK = 256
-    COMMANDS = {{}}
     written = []
+    def watchdog(self):
+        return None
     def open_bus(self):
         return None
     def heap_free(self):
@@ -39,8 +41,11 @@ class Board:
             raise EOFError
         return wait, open("feed.bin", "rb").readinto, lambda data: Board.written.append(bytes(data))
 
+from commands.boot import start
+board = Board()
+start(board)
 from apps import gateway
-gateway.main(Board())
+gateway.main(board)
 print(str(b"".join(Board.written), "ascii"))
 """
 
@@ -125,7 +130,6 @@ class Board:
     NAME = "memory"
     WINDOW = 120
     CHUNK = 256
-    COMMANDS = {}
     def open_bus(self):
         return None
     def ticks_ms(self):
@@ -135,7 +139,10 @@ class Board:
 
 import canbean
 from canbean import boot
-console = boot.start(Board())
+from commands.boot import start
+board = Board()
+start(board)
+console = boot.start(board)
 gc.collect()
 before = gc.mem_alloc()
 boot.leave()
@@ -156,13 +163,13 @@ ALL = ("FPRN", "CHKS", "RULE", "CLCK", "LSTW", "ORDR", "VAEW", "WNDW")
 
 
 def test_gateways_of_the_smallest_board_are_small(tmp_path):
-    for most, more in ((MPY_BYTES, {}), (WITH_SEQUENCE[1], {"sequence": True})):
-        sections = model.sections(gateway(50, **more))
+    for sequence in (False, True):
+        sections = model.sections(gateway(50, sequence=sequence))
         of = cbm.Model({"META": cbm.encode_meta({"app": "gateway"}), **sections})
-        folder = tmp_path / str(most)
+        folder = tmp_path / str(sequence)
         folder.mkdir()
         firmware.build(folder, "gateway", "wemos_d1_mini", model=of)
-        assert sum(resident(folder).values()) <= most
+        assert sum(resident(folder).values()) <= MPY_BYTES
     everything = tmp_path / "all"
     everything.mkdir()
     firmware.build(everything, "gateway", "wemos_d1_mini", model=cbm.Model(dict.fromkeys(ALL, b"\0" * 6)))
@@ -227,7 +234,15 @@ def unused():
 """
 
 
-def small(app=APP, parts=PARTS, **more):
+RUNS = """from canbean import boot
+from boards import here
+app = boot.start(here)
+boot.leave()
+print(app.run())
+"""
+
+
+def small(app=APP, parts=PARTS, seldom=(), starting=(), **more):
     found = {
         "canbean/__init__": b"def const(value):\n    return value\n",
         "canbean/parts": b"from . import const\n" + parts.encode(),
@@ -235,19 +250,16 @@ def small(app=APP, parts=PARTS, **more):
         "boards/here": b'NAME = "here"\n',
         **{name: text.encode() for name, text in more.items()},
     }
-    return bundle(found, ["apps/app"], [], [])
+    return bundle(found, ["apps/app"], [], [], seldom, starting=starting)
 
 
-def run(made, folder, code="print(app.run())"):
+def run(made, folder, code=RUNS):
     for name, text in made.files.items():
         path = folder / f"{name}.py"
         path.parent.mkdir(exist_ok=True)
         path.write_text(firmware.CONST + text)
     (folder / "texts").write_bytes(made.texts)
-    script = (
-        f"import sys\nsys.path.insert(0, {str(folder)!r})\nfrom canbean import boot\nfrom boards import here\n"
-        f"app = boot.start(here)\nboot.leave()\n{code}"
-    )
+    script = f"import sys\nsys.path.insert(0, {str(folder)!r})\n{code}"
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, cwd=folder, check=False
     )
@@ -280,6 +292,69 @@ def test_what_runs_once_is_a_file_of_its_own():
     assert "__init__" not in made.files["canbean/__init__"]
     assert made.files["canbean/boot"].count("__init__ = ") == 4
     assert "def start(" in made.files["canbean/boot"]
+
+
+SAFE = """
+from canbean.parts import Part
+
+
+def main(board):
+    print(board.NAME, Part(7).grown(1))
+"""
+
+
+def test_what_runs_instead_of_the_application_has_what_runs_once(tmp_path):
+    made = small(**{"apps/console": SAFE}, starting=[Part("apps/console", "main")])
+    assert "__init__" not in made.files["canbean/__init__"]
+    assert (
+        run(made, tmp_path, "from apps import console\nfrom boards import here\nconsole.main(here)")
+        == "here 11"
+    )
+    # called at any time it would need its code at any time
+    assert "__init__" in small(**{"apps/console": SAFE}).files["canbean/__init__"]
+
+
+def test_a_table_is_made_once(tmp_path):
+    parts = "from array import array\nTABLE = array('H', (7, 8))\n" + PARTS.replace("+ _MORE", "+ TABLE[1]")
+    made = small(parts=parts)
+    assert "(7, 8)" in made.files["canbean/boot"]
+    assert "array" not in made.files["canbean/__init__"]
+    assert run(made, tmp_path) == "here 50 5"
+
+
+WORDS = """
+def words(part):
+    return "of " + text(part.size)
+
+
+def text(size):
+    return "size %d" % size
+"""
+COMMAND = """
+from canbean.words import text
+
+
+def run(app, words):
+    return text(3)
+"""
+SAYS = "\nimport sys\nfrom commands import told\nprint(told.run(app, ()), 'canbean.seldom' in sys.modules)"
+
+
+def test_what_is_loaded_for_each_call_is_found_by_commands_too(tmp_path):
+    late = "\n        from canbean.words import words\n\n        return words(self.part)"
+    app = APP.replace("\n        return used(self.part, self.board.NAME)", late)
+    files = {"canbean/words": WORDS, "commands/told": COMMAND}
+    made = small(app=app, **files, seldom=[Part("canbean/words", "words")])
+    assert made.files["canbean/seldom"].count("def ") == 2
+    assert run(made, tmp_path, RUNS + SAYS).split("\n") == ["of size 40", "size 3 False"]
+    app = app.replace(late, "\n        return words(self.part)")
+    with pytest.raises(BoardError, match=r"canbean/words\.py: words is loaded for each call"):
+        small(app="from canbean.words import words\n" + app, **files, seldom=[Part("canbean/words", "words")])
+
+
+def test_short_texts_of_code_that_leaves_are_no_names():
+    made = small(**{"commands/told": "def run(app, words):\n    return [app['key'], 'short', ('a', 'b')]\n"})
+    assert "[args['key'], ('short',)[0], ('a', 'b')]" in made.files["commands/told"]
 
 
 def test_what_has_a_function_within_stays():

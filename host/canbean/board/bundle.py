@@ -29,14 +29,13 @@ from canbean.board.scopes import (
     parse,
 )
 from canbean.board.shorten import ARGUMENTS, FIXED, Attributes, top_level
-from canbean.board.spare import TEXT, named_once, shared
+from canbean.board.spare import BY_TEXT, TEXT, named_once, not_names, shared
 from canbean.board.writer import Moved, writer
+from canbean.errors import BoardError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-BY_TEXT = {"getattr": 1, "hasattr": 1, "setattr": 1, "__import__": 3}
-"""Functions that ask for names as text, and which of their arguments has them."""
 MAIN = """import gc
 import sys
 
@@ -53,6 +52,9 @@ def main(board):
     console.run()
 """
 """The application's file, where the application is joined."""
+DROP = f"""import canbean, sys
+del sys.modules["{SELDOM.replace("/", ".")}"], {SELDOM.replace("/", ".")}"""
+"""What follows an import from the file of what is loaded for each call."""
 START, RUN, LEAVE = "start", "run", "leave"
 """What `MAIN` asks for: functions of the file of what runs once, and a method of what the first of them returns."""
 _PASSING = "super"
@@ -82,6 +84,7 @@ def bundle(
     apart: Iterable[str],
     seldom: Iterable[Part] = (),
     *,
+    starting: Iterable[Part] = (),
     texts: bool = True,
 ) -> Bundle:
     """The files of a firmware, joined and shortened.
@@ -93,6 +96,7 @@ def bundle(
         named: files that are joined too, though they are imported by names that come as text.
         apart: files that stay their own, though others load them.
         seldom: functions that are loaded for each call and leave the heap again, with what only they need.
+        starting: functions of files that are not joined, which run at start only: for the application, or instead of it.
         texts: whether long texts move into a file, to be read when they are needed.
 
     Raises:
@@ -103,7 +107,7 @@ def bundle(
     dropped = _dropped(sources)
     named = sorted(named)
     joined = list(_loaded(sources, [*start, *named], set(apart) | dropped))
-    plan = _Plan(sources, joined, Own(start[0], START), dropped, named, seldom)
+    plan = _Plan(sources, joined, Own(start[0], START), dropped, named, seldom, starting)
     files, words = plan.files(joined, texts=texts)
     files[start[0]] = MAIN
     native = {name: text.decode() for name, text in contents.items() if name.endswith(NATIVE)}
@@ -176,9 +180,13 @@ class _Plan:
         dropped: set[str],
         named: list[str],
         seldom: Iterable[Part],
+        starting: Iterable[Part],
     ) -> None:
         self.sources = sources
+        # what runs instead of the application needs what runs once, too
+        self.instead = {part.file for part in starting if part.file.startswith("apps/")}
         self.joined = set(joined)
+        self.dropped = dropped
         self.named = named
         trees = [source.tree for source in sources.values()]
         nodes = [node for tree in trees for node in ast.walk(tree)]
@@ -204,7 +212,7 @@ class _Plan:
             for name in named
         }
         later = (by_text | FIXED) - {START}
-        reach = Reach(sources, joined, start, later, dropped, named, seldom)
+        reach = Reach(sources, joined, start, later, dropped, named, seldom, starting)
         self.once, self.never, self.seldom = reach.once, reach.never, reach.seldom
         names = {node.id for node in nodes if isinstance(node, ast.Name)}
         self.builtins = {name for name in names if hasattr(builtins, name)} | _RESERVED
@@ -297,6 +305,11 @@ class _Plan:
         bodies[BOOT] += self._installed(moved, needs)
         for name in ("sys", "canbean"):
             outside[f"import {name}"] = ast.Import([ast.alias(name)])
+        for there, own in needs:
+            if there == PACKAGE and self.home(own) == SELDOM:
+                raise BoardError(
+                    f"{own.file}.py: {own.name} is loaded for each call: import it within a function"
+                )
         words = spare.texts() if texts else None
         files = {}
         for name, body in bodies.items():
@@ -305,8 +318,12 @@ class _Plan:
             named_once(module)
             if words:
                 words.take(module)
+                if name in (BOOT, SELDOM, *self.dropped) or name.startswith("commands/"):
+                    not_names(module)
             used = {node.id for node in ast.walk(module) if isinstance(node, ast.Name)}
             first: list[ast.stmt] = [one for one in imports.values() if _binds(one) & used]
+            if name in self.instead:
+                first.append(ast.ImportFrom("canbean", [ast.alias("boot")], 0))
             if TEXT in used and name != PACKAGE:
                 first.append(ast.ImportFrom("canbean", [ast.alias(TEXT)], 0))
             first += [
@@ -316,6 +333,8 @@ class _Plan:
                 for there, own in sorted(needs, key=str)
                 if there == name and own != CONST
             ]
+            if name != SELDOM and any(there == name and self.home(own) == SELDOM for there, own in needs):
+                first += ast.parse(DROP).body
             module.body[:0] = first
             if name == PACKAGE and words:
                 module.body.append(words.reader())

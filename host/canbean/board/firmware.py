@@ -149,7 +149,9 @@ def build(
 
 @lru_cache(maxsize=32)
 def _joined(contents: tuple[tuple[str, bytes], ...], needs: Needs) -> Bundle:
-    return bundle(dict(contents), needs.start, needs.named, needs.apart, needs.seldom)
+    return bundle(
+        dict(contents), needs.start, needs.named, needs.apart, needs.seldom, starting=needs.starting
+    )
 
 
 @lru_cache(maxsize=512)

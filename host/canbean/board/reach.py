@@ -46,6 +46,7 @@ class Reach:
         passing: set[str],
         named: Iterable[str],
         seldom: Iterable[Part],
+        starting: Iterable[Part] = (),
     ) -> None:
         """Follow every reference.
 
@@ -57,48 +58,59 @@ class Reach:
             passing: files that only run until the application stands.
             named: joined files that are found by name, as objects.
             seldom: functions that may be loaded for each call.
+            starting: functions of files that are not joined, which run at start only.
         """
         self.sources = sources
         self.joined = set(joined)
         self.methods: dict[str, set[Part]] = {}
         self.named = list(named)
+        starting = set(starting)
         parts = {part: node for name in sorted(self.joined) for part, node in parts_of(sources[name])}
         for part in parts:
             if "." in part.name:
                 self.methods.setdefault(part.name.split(".")[1], set()).add(part)
         self.uses = {part: self._uses(sources[part.file], [node]) for part, node in parts.items()}
         roots = self._everything(self._rest(name) for name in sorted(self.joined))
+        first = {Part(start.file, start.name)}
+        functions = {part for part, node in parts.items() if isinstance(node, ast.FunctionDef)}
+        # functions that other files ask for, which they may find in the file of what is loaded for each call
+        offered: set[Part] = set()
         for name in sorted(set(sources) - self.joined - passing):
-            roots |= self._everything([self._uses(sources[name], sources[name].tree.body)])
+            for node in sources[name].tree.body:
+                found = self._uses(sources[name], [node])
+                if isinstance(node, ast.FunctionDef) and Part(name, node.name) in starting:
+                    first |= found.called
+                    roots |= found.kept
+                else:
+                    asked = {part for part in self._everything([found]) & functions if "." not in part.name}
+                    offered |= asked
+                    roots |= self._everything([found]) - asked
         for name in sorted(later):
             roots |= self.methods.get(name, set()) | {part for part in parts if part.name == name}
-        for name, found in self.methods.items():
+        for name, those in self.methods.items():
             if name.startswith("__") and name != "__init__":
-                roots |= found
-        first = {Part(start.file, start.name)}
+                roots |= those
         for name in sorted(passing):
             first |= self._everything([self._uses(sources[name], sources[name].tree.body)])
         while True:
             apart = (set(seldom) & set(parts)) - roots
             resident = self._closed(roots, apart)
-            starting = self._closed(first, apart | resident)
-            data = {part for part in starting if isinstance(parts.get(part), ast.Assign)}
+            once = self._closed(first, apart | resident)
+            data = {part for part in once if isinstance(parts.get(part), ast.Assign)}
             self.seldom = self._closed(apart, resident) & set(parts)
             # what the start hands on, and functions within functions, of which nobody knows how long they stay
             more = {
-                part
-                for one in starting - data
-                for part in self.uses[one].kept
-                if not self._is_data(parts, part)
+                part for one in once - data for part in self.uses[one].kept if not self._is_data(parts, part)
             }
             more |= {part for one in data for part in self.uses[one].called | self.uses[one].kept}
-            more |= {part for part in starting if _has_inner(parts[part])}
-            more |= starting & self.seldom
+            more |= {part for part in once if _has_inner(parts[part])}
+            more |= once & self.seldom
+            more |= offered - self.seldom
             if more <= roots:
                 break
             roots |= more
-        self.once = starting
-        self.never = set(parts) - resident - starting - self.seldom
+        self.once = once
+        self.never = set(parts) - resident - once - self.seldom
 
     @staticmethod
     def _is_data(parts: Mapping[Part, ast.stmt], part: Part) -> bool:

@@ -14,6 +14,8 @@ _SENTENCE, _TEMPLATE = 6, 40
 _LONG = 10
 """Texts up to here are names to MicroPython, and stored once anyway."""
 _PAIRS = 3
+BY_TEXT = {"getattr": 1, "hasattr": 1, "setattr": 1, "__import__": 3}
+"""Functions that ask for names as text, and which of their arguments has them."""
 _NAMES = "u"  # how such a constant is told from others
 READER = f"""
 def {TEXT}(args):
@@ -99,6 +101,37 @@ def named_once(module: ast.Module) -> None:
             return made
 
     Pairs().visit(module)
+
+
+def not_names(module: ast.Module) -> None:
+    """Short texts of code that leaves the heap become members of tuples: those MicroPython does not keep for good as names."""
+
+    class Apart(ast.NodeTransformer):
+        def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
+            return node
+
+        def visit_Tuple(self, node: ast.Tuple) -> ast.expr:
+            # of constants it is one itself
+            whole = all(isinstance(one, ast.Constant) for one in node.elts)
+            return node if whole else self.generic_visit(node)  # type: ignore[return-value]
+
+        def visit_Call(self, node: ast.Call) -> ast.expr:
+            asks = isinstance(node.func, ast.Name) and node.func.id in (*BY_TEXT, "const")
+            return node if asks else self.generic_visit(node)  # type: ignore[return-value]
+
+        def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+            # a key is a name that an object has already
+            node.value = self.visit(node.value)
+            if not isinstance(node.slice, ast.Constant):
+                node.slice = self.visit(node.slice)
+            return node
+
+        def visit_Constant(self, node: ast.Constant) -> ast.expr:
+            if not isinstance(node.value, str) or not 0 < len(node.value) <= _LONG:
+                return node
+            return ast.Subscript(ast.Tuple([node], ast.Load()), ast.Constant(0), ast.Load())
+
+    Apart().visit(module)
 
 
 def shared(module: ast.Module) -> ast.Module:

@@ -55,6 +55,11 @@ Moved = tuple[str, str, ast.FunctionDef]
 """A method that runs once: its class, its name there, itself."""
 
 
+def is_table(node: ast.stmt) -> bool:
+    """Whether a statement makes an array of constants."""
+    return isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("array(")
+
+
 class _Writer(ast.NodeTransformer):
     """The statements of one file, for output files.
 
@@ -81,6 +86,12 @@ class _Writer(ast.NodeTransformer):
         if Part(self.source.name, name) in self.plan.never:
             return []
         made = self.visit(copy.deepcopy(node))
+        if self.here == PACKAGE and is_table(node):
+            # made once; its text leaves the heap
+            assert isinstance(made, ast.Assign)
+            assert isinstance(made.targets[0], ast.Name)
+            self.here = BOOT
+            made.targets = [ast.Attribute(ast.Name("canbean", ast.Load()), made.targets[0].id, ast.Store())]
         if made is None:
             return []
         return made if isinstance(made, list) else [made]
