@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from canbean.board.firmware import folder, module
 from canbean.can.frames import ERR, FD, LENGTHS, RTR, Frames
+from command_cases import command
 
 ALERT_EVERY = 7
 
@@ -89,6 +90,8 @@ class MemoryBoard:
         self.console.refused = None
         self.console.idle = self.feed.idle
         self.console.counts = lambda: ()
+        hello = command("hello")
+        self.console.commands["hello"] = lambda words: hello.run(self, words)
         self.console.link.on_packet = self.feed.packet
 
     # what firmware/boards gives an application

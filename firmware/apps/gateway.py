@@ -149,6 +149,10 @@ class Gateway:
     # A packet of the line: frames of a replay, during which those of the bus are only counted, or an acknowledgement.
     def packet(self, buffer, i, end):
         if not self.feed:
+            if buffer[i] == _GOT:
+                # with a bus of its own there may never be a replay
+                self.console.rare("got", bytes(buffer[i:end]))
+                return
             from drivers.feed import Feed
 
             self.feed = Feed(self.lines, self.board.WINDOW, self.watch)

@@ -1,13 +1,16 @@
 """Lines from the board: one formatter, its CRC, its numbers."""
 
 import json
+import struct
 import zlib
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from canbean.board.firmware import module
+from command_cases import command
 
 lines = module("lines")
 
@@ -89,6 +92,18 @@ def test_alerts_are_kept_until_they_are_acknowledged():
     assert sender.kept == []
     sender.reset()
     assert (sender.alerts, sender.lost) == (0, 0)
+
+
+@pytest.mark.parametrize(("boot", "left"), [(0x9F3A01C2, 0), (0x9F3A01C3, 1)])
+def test_an_acknowledgement_before_the_first_replay(boot, left):
+    sender = lines.Lines(lambda data: None, "9f3a01c2", 2)
+    sender.alert(pairs, (1, "ab"))
+    app = SimpleNamespace(lines=sender)
+    packet = struct.pack("<BBII", 3, 0, 1, boot)
+    command("got").run(app, packet)
+    assert len(sender.kept) == left
+    with pytest.raises(ValueError, match="unknown packet"):
+        command("got").run(app, packet[:-1])
 
 
 def test_whoever_keeps_nothing_sends_nothing_again():

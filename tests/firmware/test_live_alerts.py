@@ -89,6 +89,18 @@ def test_alerts_that_nobody_acknowledged_give_way(vm, tmp_path):
     assert (said[-1]["lost"], said[-1]["kept"]) == (3, 0)
 
 
+def test_an_acknowledgement_loads_no_replay(vm, tmp_path):
+    script = """
+passes(60, 1)
+packet = bytearray(b"\\0\\x03\\1") + (99).to_bytes(4, "little") + int(str(gateway.lines.boot, "ascii"), 16).to_bytes(4, "little")
+gateway.packet(packet, 1, 11)
+say(b"status")
+assert gateway.feed is None and "drivers.feed" not in sys.modules
+"""
+    kept, status = live(vm, tmp_path, script)[-2:]
+    assert (kept["type"], kept["kept"], status["kept"]) == ("kept", 0, 0)
+
+
 def test_the_clock_goes_on_through_wraps_of_the_ticks(vm, tmp_path):
     # ticks wrap every 1,073 s
     script = "for i in range(9):\n    passes(500)\nsay(b'time 1764000000')\npasses(500)\npasses(0, 1)\nsay(b'status')\n"
