@@ -19,7 +19,9 @@ from canbean.detect.rules import Rules
 from canbean.tiny import cbm
 from check_cases import random_check
 from detector_cases import random_sequence, random_windows
+from drift_cases import random_clock
 from fuel_load import MEASURE, fingerprint_section
+from relation_cases import random_detector
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,9 +73,23 @@ WARM, COUNTED = 100, 400
 
 
 def gateway(
-    ids, *, unknown_bits=1024, checks=(0, 0), rules=0, crcs=0, sequence=False, mixture=False
+    ids,
+    *,
+    unknown_bits=1024,
+    checks=(0, 0),
+    rules=0,
+    payloads=None,
+    crcs=0,
+    sequence=False,
+    mixture=False,
+    clock=False,
+    vae=None,
+    lstm=None,
 ) -> Gateway:
-    """A gateway of `ids` ids; `checks`: how many of them have any, and how many each of those has."""
+    """A gateway of `ids` ids; `checks`: how many of them have any, and how many each of those has.
+
+    `payloads`: how many rules look at two bytes of payload; half of them if not given. `vae` and `lstm` are seeds of small such detectors; they need the 40 ids of which they have signals.
+    """
     rng = np.random.default_rng(1)
     known = replace(Fingerprint.from_bytes(fingerprint_section(ids)), unknown_bits=unknown_bits)
     found = {}
@@ -81,11 +97,19 @@ def gateway(
         found["sequence"] = random_sequence(rng, ids)
     if mixture:
         found["mixture"] = replace(random_windows(rng, ids), window_us=250_000)
+    if clock:
+        found["clock"] = random_clock(rng, ids)
+    for name, seed in (("vae", vae), ("lstm", lstm)):
+        if seed is not None:
+            made = random_detector(name, np.random.default_rng(seed))
+            signals = [replace(one, key=0x100 + 16 * one.key) for one in made.signals.signals]
+            found[name] = replace(made, signals=replace(made.signals, signals=tuple(signals)))
     of_ids = [IdChecks(slot, 8, tuple(_checks(rng, checks[1]))) for slot in range(checks[0])]
     for slot in range(crcs):
         crc = Check(CHECKSUM, 40, 56, 8, False, (CRC, 6 << 4, 2 * slot + 7, 0))
         of_ids[slot] = replace(of_ids[slot], checks=(*of_ids[slot].checks, crc))
-    denied = [f"{0x700 + i:03X}" + "#00FF" * (i % 2) for i in range(rules)]
+    asked = rules // 2 if payloads is None else payloads
+    denied = [f"{0x700 + i:03X}" + "#00FF" * (i < asked) for i in range(rules)]
     return Gateway(known, Checks(tuple(of_ids)) if of_ids else None, found, Rules.parse(deny=denied))
 
 

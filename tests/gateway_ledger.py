@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 from unittest import mock
+
+from mpremote.romfs import make_romfs
 
 from canbean.board import firmware
 from canbean.tiny import cbm
@@ -97,6 +101,7 @@ sys.modules["os"] = Os
 class Gc:
     collect = lambda: None
 sys.modules["gc"] = Gc
+{mount}
 shift = bytearray({shift})
 import array, binascii, errno, hashlib, struct
 gc.collect()
@@ -122,10 +127,20 @@ print(gc.mem_alloc() - before if alert else -1)
 """
 
 
-def ledger(model_path: Path, folder: Path) -> int:
+MOUNT = """
+import vfs
+with open("/input/firmware.romfs", "rb") as file:
+    image = file.read()
+vfs.mount(vfs.VfsRom(memoryview(image)), "/rom")
+sys.path.insert(0, "/rom")
+"""
+
+
+def ledger(model_path: Path, folder: Path, *, romfs: bool = False) -> int:
     """Bytes that firmware, model and state of the gateway take on a VM with 32-bit words and 31-bit small integers.
 
-    The driver of the smallest board is in, and a stub for the board's own file.
+    The driver of the smallest board is in, and a stub for the board's own file. With `romfs` the firmware lies in a
+    ROMFS, whose bytes do not count: a board has them in flash.
     """
     tree = folder / "tree"
     shutil.copytree(firmware.folder(), tree)
@@ -134,7 +149,23 @@ def ledger(model_path: Path, folder: Path) -> int:
         firmware.build(folder, "gateway", "ledger", model=cbm.read(model_path))
     shutil.rmtree(tree)
     shutil.copy(model_path, folder / "model.cbm")
-    return min(_taken(folder, ON_32_BIT.format(shift=shift)) for shift in SHIFTS)
+    if romfs:
+        _into_romfs(folder)
+    mount = MOUNT if romfs else ""
+    return min(_taken(folder, ON_32_BIT.format(shift=shift, mount=mount)) for shift in SHIFTS)
+
+
+def _into_romfs(folder: Path) -> None:
+    """What was built, as one image; the file of texts is opened beside the model."""
+    rom = folder / "rom"
+    rom.mkdir()
+    for path in sorted(folder.glob("*/")):
+        if path != rom and path.is_dir():
+            path.rename(rom / path.name)
+    with contextlib.redirect_stdout(io.StringIO()):
+        image = make_romfs(str(rom), mpy_cross=False)
+    (folder / "firmware.romfs").write_bytes(image)
+    shutil.rmtree(rom)
 
 
 def _taken(folder: Path, code: str) -> int:

@@ -11,7 +11,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from canbean.board import profiles
 from canbean.can import simulate
+from canbean.cli.board import show_fits
+from canbean.detect import board_fit
 from gateway_ledger import LEDGER_BYTES, ledger, once, resident
 from gateway_load import bus, bus_model, default_model, in_memory, soak
 
@@ -37,6 +40,7 @@ def main():
             tree = Path(folder) / name
             tree.mkdir()
             said[f"heap_ledger_{name}"] = ledger(path, tree)
+            said[f"heap_ledger_romfs_{name}"] = ledger(path, Path(tempfile.mkdtemp(dir=folder)), romfs=True)
             # what stays loaded, and what leaves the heap once the gateway stands
             said[f"mpy_bytes_{name}"] = sum(resident(tree).values())
             said[f"mpy_bytes_once_{name}"] = sum(once(tree).values())
@@ -44,11 +48,13 @@ def main():
             said["heap_ledger_sequence"],
             said["mpy_bytes_sequence"],
         )
+    fits = board_fit.table([profiles.profile(name) for name in profiles.names()])
     if options.json:
-        print(json.dumps(said))
+        print(json.dumps({**said, "fits": fits}))
     else:
         for key, value in said.items():
             print(f"{key:>30} {value}")
+        show_fits(fits)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,11 @@ import tomllib
 
 import pytest
 
+from board_cost_cases import gateway
 from canbean.board import firmware, profiles
+from canbean.detect import model
 from canbean.errors import BoardError
+from canbean.tiny import cbm
 
 BOARDS = [profiles.profile(name) for name in profiles.names()]
 
@@ -108,3 +111,42 @@ def test_no_such_board():
         BoardError, match="toaster: no such board; there are esp32-devkit, linux, pico, wemos-d1-mini"
     ):
         profiles.profile("toaster")
+
+
+def car(**more):
+    sections = model.sections(gateway(**{"ids": 50, **more}))
+    return cbm.Model({"META": cbm.encode_meta({"app": "gateway", "name": "car"}), **sections})
+
+
+def test_a_model_that_does_not_fit_its_board_is_refused(tmp_path):
+    large = car(sequence=True, mixture=True, clock=True)
+    with pytest.raises(
+        BoardError, match=r"^car: does not fit: .* wemos-d1-mini has 24,576 .* leave out"
+    ) as failed:
+        firmware.build(tmp_path, "gateway", "wemos_d1_mini", model=large)
+    assert "\n" not in str(failed.value)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(BoardError, match="pico: no official image"):
+        firmware.build(tmp_path, "gateway", "pico", model=large, romfs=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_it_is_taken_in_romfs_on_other_boards_and_where_nobody_asks(tmp_path):
+    large = car(sequence=True, mixture=True)
+    for at, (board, words) in enumerate(
+        (
+            ("wemos_d1_mini", {"romfs": True}),
+            ("pico", {}),
+            ("linux", {}),
+            ("wemos_d1_mini", {"refuse": False}),
+        )
+    ):
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        firmware.build(folder, "gateway", board, model=large, **words)
+        assert (folder / "canbean" / "__init__.mpy").exists()
+
+
+def test_a_model_that_is_damaged_is_for_the_board_to_refuse(tmp_path):
+    firmware.build(tmp_path, "gateway", "wemos_d1_mini", model=cbm.Model({"FPRN": b"\0" * 6}))
+    assert (tmp_path / "main.py").exists()

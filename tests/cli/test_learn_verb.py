@@ -95,8 +95,10 @@ def test_a_model_that_a_board_may_be_too_small_for_is_warned_about(folder):
     words = ("can", "learn", folder / "clean.csv.gz", "-o", folder / "big.cbm", "--detectors", ALL)
     done = canbean(*words, "--board", "wemos-d1-mini")
     assert done.code == 0
-    assert "wemos-d1-mini has 24,576 bytes for it" in done.err
+    assert "wemos-d1-mini has 24,576 for it: leave out" in done.err
+    assert "the build refuses it" in done.err
     assert "warning" not in canbean(*words).err
+    failed(canbean(*words, "--board", "pico", "--romfs"), "no official image for pico has a ROMFS")
 
 
 def test_boards_are_listed():
@@ -104,6 +106,12 @@ def test_boards_are_listed():
     assert done.code == 0
     assert "wemos-d1-mini" in done.out
     assert "30,720" in done.out
+    assert "which detectors fit where" in done.out
+    assert "all but vae, lstm" in done.out
+    assert "…" not in done.out
+    said = json.loads(canbean("board", "list", "--json").out)
+    assert {row["boards"]["linux"] for row in said["fits"]} == {"fits"}
+    assert [board["heap_left"] for board in said["boards"] if board["name"] == "wemos-d1-mini"] == [24576]
 
 
 def test_events_beside_a_log_are_asked_for_and_a_twin_serves_several_logs(folder):

@@ -21,18 +21,27 @@ GATEWAYS = {
     "checks and rules": {"ids": 30, "checks": (20, 2), "rules": 5},
     "sequence": {"ids": 80, "sequence": True},
     "mixture": {"ids": 20, "mixture": True},
+    "clock": {"ids": 60, "clock": True},
+    "autoencoder": {"ids": 50, "vae": 5},
+    "LSTM": {"ids": 50, "lstm": 1},
     "all": {
         "ids": 70, "unknown_bits": 1000, "checks": (40, 2), "rules": 8, "sequence": True, "mixture": True,
+        "clock": True, "vae": 3, "lstm": 7,
     },
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", GATEWAYS)
-def test_heap_is_within_3_percent_of_the_vm_s(name, tmp_path, vm32):
+IN_ROMFS = ("fingerprint", "sequence", "all")
+
+
+@pytest.mark.parametrize(
+    ("name", "romfs"), [*((name, False) for name in GATEWAYS), *((name, True) for name in IN_ROMFS)]
+)
+def test_heap_is_within_3_percent_of_the_vm_s(name, romfs, tmp_path, vm32):
     of = gateway(**GATEWAYS[name])
     (tmp_path / "board").mkdir()
-    taken = ledger(write(of, tmp_path / "model.cbm"), tmp_path / "board")
-    assert ram_bytes(of) == pytest.approx(taken, rel=0.03)
+    taken = ledger(write(of, tmp_path / "model.cbm"), tmp_path / "board", romfs=romfs)
+    assert ram_bytes(of, romfs=romfs) == pytest.approx(taken, rel=0.03)
 
 
 def test_heap_of_a_learned_gateway(tmp_path, vm32):
@@ -68,10 +77,14 @@ def test_twice_the_clock_is_half_the_time():
         {"rules": 1},
         {"sequence": True},
         {"mixture": True},
+        {"clock": True},
+        {"vae": 1},
+        {"lstm": 1},
         {"ids": 60},
     ],
 )
 def test_more_takes_more(more):
     small, large = gateway(50), gateway(**{"ids": 50, **more})
     assert ram_bytes(large) > ram_bytes(small)
+    assert ram_bytes(small, romfs=True) < ram_bytes(large, romfs=True) < ram_bytes(large)
     assert us_per_frame(large) >= us_per_frame(small)

@@ -75,7 +75,9 @@ def test_what_does_not_fit_the_board_stays_out(learned, quick, monkeypatch):
     from canbean.detect import board_cost
 
     monkeypatch.setattr(
-        board_cost, "ram_bytes", lambda g: 20_000 + 5_000 * (g.checks is not None) + 9_000 * len(g.detectors)
+        board_cost,
+        "ram_bytes",
+        lambda g, romfs: 20_000 + 5_000 * (g.checks is not None) + 9_000 * len(g.detectors),
     )
     said = select(learned, limits=Limits(ram_bytes=24_576))
     assert said.learned.gateway.checks is None

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from canbean.board.bundle import Bundle, bundle
 from canbean.board.needs import Needs, files
+from canbean.board.profiles import names, profile
 from canbean.board.scopes import NATIVE
 from canbean.board.spare import TEXTS
-from canbean.errors import BoardError
+from canbean.errors import BoardError, CanbeanError
 from canbean.files import read_bytes, write_bytes
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ def build(
     compiled: bool = True,
     architecture: str | None = None,
     model: Model | None = None,
+    romfs: bool = False,
+    refuse: bool = True,
 ) -> None:
     """Write the files that a board needs into the folder `target`.
 
@@ -112,9 +115,12 @@ def build(
             `canbean/*_viper.py`, are left out when compiled, and the board computes the same in bytecode.
         model: what of an application this model always loads is joined into one file, where the application allows that
             (`bundle`); the board still takes every other model. None leaves every file as it is.
+        romfs: whether the files are for a ROMFS, where they take less heap.
+        refuse: whether a gateway's model that needs more heap than the board's profile has is refused. One that is
+            damaged is not: that is for the board to say.
 
     Raises:
-        BoardError: no such app or board, or an mpy-cross that does not fit.
+        BoardError: no such app or board, an mpy-cross that does not fit, or a model that does not fit the board.
         FileError: `target` cannot be written.
     """
     source = folder()
@@ -123,6 +129,8 @@ def build(
         if not file.is_file():
             known = ", ".join(sorted(path.stem for path in file.parent.glob("*.py") if path.stem != SAFE))
             raise BoardError(f"{file.stem}: no such {what}; there are {known}")
+    if model is not None and refuse:
+        _refuse(model, board, romfs=romfs)
     paths.append(source / "apps" / f"{SAFE}.py")
     for room in ("canbean", "drivers", "commands"):
         paths += sorted((source / room).glob("*.py"))
@@ -145,6 +153,22 @@ def build(
         else:
             write_bytes(target / f"{name}.py", content)
     write_bytes(target / "main.py", MAIN.format(app=app, board=board).encode())
+
+
+def _refuse(model: Model, module: str, *, romfs: bool) -> None:
+    """Say no to a gateway's model that the board of that module has not the heap for."""
+    # detectors know the firmware
+    from canbean.detect import board_cost, board_fit  # noqa: PLC0415
+    from canbean.detect.model import unpack  # noqa: PLC0415
+
+    boards = [board for board in map(profile, names()) if board.module == module]
+    try:
+        gateway = unpack(model, "model")
+        name = str(model.meta.get("name", "model"))
+    except CanbeanError:
+        return
+    for board in boards:
+        board_fit.refuse(board, board_cost.Size.of(gateway), name, romfs=romfs)
 
 
 @lru_cache(maxsize=32)

@@ -25,6 +25,9 @@ class Profile:
         module: its file in `firmware/boards`, without `.py`.
         architecture: mpy-cross's name of the processor.
         heap_bytes: heap for Python after boot, before the application.
+        heap_left: of it, what firmware, model and state may take; the rest is for what runs.
+        romfs_image: the official MicroPython image for it that has a ROMFS; empty where there is none.
+        romfs_bytes: what that ROMFS holds; 0 where there is none.
         vm_heap: the heap that stands for it on the virtual board, as the VM's -X heapsize takes it.
         flash_bytes: flash in all; 0 where that means nothing.
         baud: bits per second of the serial line.
@@ -39,6 +42,9 @@ class Profile:
     module: str
     architecture: str
     heap_bytes: int
+    heap_left: int
+    romfs_image: str
+    romfs_bytes: int
     vm_heap: str
     flash_bytes: int
     baud: int
@@ -86,6 +92,8 @@ def read(path: Path) -> Profile:
             raise BoardError(f"{path}: {key}: must be {'a whole number' if kind is int else 'a text'}")
     for key, low, high in (
         ("heap_bytes", 1, 1 << 40),
+        ("heap_left", 1, table["heap_bytes"]),
+        ("romfs_bytes", 0, 1 << 40),
         ("flash_bytes", 0, 1 << 40),
         ("baud", 300, 10_000_000),
         # packets are numbered mod 256: with more than half of that unanswered old and new look alike
@@ -96,6 +104,8 @@ def read(path: Path) -> Profile:
             raise BoardError(f"{path}: {key}: must be between {low} and {high}")
     if table["name"] != path.stem:
         raise BoardError(f"{path}: name: must be {path.stem}, as the file is called")
+    if bool(table["romfs_image"]) != bool(table["romfs_bytes"]):
+        raise BoardError(f"{path}: romfs_bytes: an image with ROMFS has some, and only such an image")
     if table["frames_per_second_is"] not in SOURCES:
         raise BoardError(f"{path}: frames_per_second_is: must be one of {', '.join(SOURCES)}")
     return Profile(**table)

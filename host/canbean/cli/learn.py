@@ -15,7 +15,9 @@ from canbean.cli.output import json_line, note, results, table, waiting
 from canbean.cli.plan import seen_by
 from canbean.cli.portrait import phases_of, portrait_options, write_portrait
 from canbean.cli.rules import Allow, Deny
-from canbean.detect import board_cost, model
+from canbean.detect import model
+from canbean.detect.board_cost import Size
+from canbean.detect.board_fit import Fit
 from canbean.detect.choose import Limits
 from canbean.detect.learn import learn
 from canbean.detect.rules import Rules
@@ -29,9 +31,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-HEAP_SHARE = 0.8
-"""Of a board's free heap for firmware, model and state; the rest is for what runs."""
-
 
 @app.command("learn")
 def learn_(
@@ -41,6 +40,9 @@ def learn_(
     board: Annotated[
         str, typer.Option(metavar="B", help="What must hold the model: see 'canbean board list'.")
     ] = "linux",
+    romfs: Annotated[
+        bool, typer.Option("--romfs", help="The board has the image with ROMFS, and its firmware lies there.")
+    ] = False,
     detectors: Annotated[
         str | None,
         typer.Option(
@@ -71,6 +73,7 @@ def learn_(
     """Learn a bus from clean traffic: its fingerprint, and the detectors that find more at the same false-alarm budget."""
     per_hour = per_hour_of(budget)
     profile = profiles.profile(board)
+    limits = limits_of(profile, romfs=romfs)
     rules = Rules.parse(allow or (), deny or ())
     writable(output, *clean)
     names = portrait_options(report, dbc_path, output, *clean)
@@ -80,13 +83,11 @@ def learn_(
         learned = learn(parts, per_hour=per_hour)
         learned = replace(learned, gateway=replace(learned.gateway, plan=planned))
         wanted = None if detectors is None else [name.strip() for name in detectors.split(",")]
-        selected = select(learned, wanted, limits=limits_of(profile), seed=seed, step=step)
+        selected = select(learned, wanted, limits=limits, seed=seed, step=step)
     learned = replace(selected.learned, gateway=replace(selected.learned.gateway, rules=rules))
-    ram_bytes, room = board_cost.ram_bytes(learned.gateway), limits_of(profile).ram_bytes or 0
-    if ram_bytes > room:
-        note(
-            f"warning: {board} has {room:,} bytes for it, this model takes about {ram_bytes:,}: it may refuse it"
-        )
+    fit = Fit(profile, Size.of(learned.gateway))
+    if not fit.holds(romfs=romfs):
+        note(f"warning: {output.stem}: does not fit: {fit.why(romfs=romfs)}; the build refuses it")
     made_from = hashlib.sha256()
     for part in parts:
         for column in (part.t_us, part.key, part.dlc, part.data):
@@ -115,10 +116,16 @@ def learn_(
         show(said, per_hour)
 
 
-def limits_of(profile: Profile) -> Limits:
-    """What a board has for a gateway: heap, and time where it is known how many frames it keeps up with."""
+def limits_of(profile: Profile, *, romfs: bool = False) -> Limits:
+    """What a board has for a gateway: heap, and time where it is known how many frames it keeps up with.
+
+    Raises:
+        UsageError: no image for the board has the ROMFS that is asked for.
+    """
+    if romfs and not profile.romfs_image:
+        raise UsageError(f"--romfs: no official image for {profile.name} has a ROMFS: leave it out")
     rate = profile.frames_per_second
-    return Limits(ram_bytes=int(HEAP_SHARE * profile.heap_bytes), us_per_frame=1e6 / rate if rate else None)
+    return Limits(ram_bytes=profile.heap_left, us_per_frame=1e6 / rate if rate else None, romfs=romfs)
 
 
 def show(said: dict[str, Any], per_hour: float) -> None:

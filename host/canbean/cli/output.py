@@ -46,7 +46,8 @@ def table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> N
         grid.add_column(name, justify="left" if column == 0 else "right", no_wrap=True)
     for row in rows:
         grid.add_row(*row)
-    results.print(grid)
+    # as wide as it needs: a line that a terminal wraps says more than a figure that is cut off
+    Console(highlight=False, emoji=False, width=max(results.width, 160)).print(grid)
 
 
 @contextmanager

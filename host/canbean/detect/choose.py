@@ -29,11 +29,13 @@ class Limits:
         model_bytes: of the model file.
         ram_bytes: of the detectors at run time.
         us_per_frame: time for a frame.
+        romfs: whether `ram_bytes` is for a board whose firmware lies in a ROMFS.
     """
 
     model_bytes: int | None = None
     ram_bytes: int | None = None
     us_per_frame: float | None = None
+    romfs: bool = False
 
 
 @dataclass(frozen=True)

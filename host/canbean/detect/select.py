@@ -111,7 +111,7 @@ def select(
         chosen, table, left_out = tuple(wanted), [], {}
     else:
         step("injecting attacks into the held-back log")
-        judge = _Judge.of(learned, found, per_hour, seed)
+        judge = _Judge.of(learned, found, per_hour, seed, romfs=limits is not None and limits.romfs)
         # Counters and checksums are what an id always does: they stay wherever they fit, whatever the trials break.
         kept = () if CHECKS in refused else (CHECKS,)
         if kept and (reason := too_much(judge((FIRST, CHECKS)), limits or Limits())):
@@ -179,9 +179,12 @@ class _Judge:
     truths: dict[str, Truth]
     alerts: dict[tuple[str, str], list[Alert]]
     left_out: dict[str, str]
+    romfs: bool
 
     @classmethod
-    def of(cls, learned: Learned, found: dict[str, Detector], per_hour: float, seed: int) -> _Judge:
+    def of(
+        cls, learned: Learned, found: dict[str, Detector], per_hour: float, seed: int, *, romfs: bool
+    ) -> _Judge:
         clean = learned.clean
         held_back = clean.traffic.frames[clean.later]
         end_s = held_back.span_s
@@ -199,7 +202,7 @@ class _Judge:
                 alerts[kind, name] = [one for one in every if one.detector == name]
         hours = sum(tally(frames, (), events=silent).clean_us for _, frames, silent in logs) / 3.6e9
         allowed = _allowed(float(learned.calibration["budget_per_hour"]) * hours)
-        judge = cls(learned.gateway, found, per_hour, 0, truths, alerts, left_out)
+        judge = cls(learned.gateway, found, per_hour, 0, truths, alerts, left_out, romfs)
         return replace(judge, allowed=allowed + judge((FIRST,)).false_alerts)
 
     def __call__(self, names: tuple[str, ...]) -> Outcome:
@@ -219,7 +222,7 @@ class _Judge:
             false_alerts=false_alerts,
             allowed_alerts=self.allowed,
             model_bytes=sum(map(len, sections(gateway).values())),
-            ram_bytes=board_cost.ram_bytes(gateway),
+            ram_bytes=board_cost.ram_bytes(gateway, romfs=self.romfs),
             us_per_frame=board_cost.us_per_frame(gateway),
         )
 
