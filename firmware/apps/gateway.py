@@ -103,8 +103,10 @@ class Gateway:
             self.bus.start(rate[0], rate[1], self.filters)
             self.state = "ok"
         except (OSError, ValueError) as error:
-            self.state = str(error)
-            self.console.error(error)
+            error = str(error)
+            if error != self.state:
+                self.console.error(error)
+            self.state = error
 
     # Once a second: how the bus is, and whether a replay is over.
     def look(self):

@@ -1,4 +1,5 @@
 # `again N`: the alerts that are kept, from line N on, once more; those before are acknowledged.
+READS = True
 
 
 def run(app, words):

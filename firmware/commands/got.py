@@ -1,5 +1,6 @@
 # `got N`: whoever reads the line has all alerts before line N. Programs send a packet instead (drivers/feed.py): it carries a
 # check. Before the first replay it comes here.
+READS = True
 
 
 def run(app, words):

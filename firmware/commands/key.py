@@ -17,7 +17,8 @@ def run(app, words):
         # whole or not at all
         os.rename("key.new", "key")
     console = app.console
-    if text != "none":
+    if hasattr(app, "locked"):
         # as it will be from the next start
-        console.link.on_packet = console.no_packet
+        app.locked = text != "none"
+        console.link.on_packet = app.packet
     console.lines.send("key", (("key", text != "none"),))

@@ -43,5 +43,9 @@ class BoardError(CanbeanError, OSError):
     """A board that is absent, silent or says no."""
 
 
+class RefusedError(BoardError):
+    """A board says no to a command."""
+
+
 class UsageError(CanbeanError, ValueError):
     """Arguments that contradict each other."""

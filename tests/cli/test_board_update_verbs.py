@@ -81,8 +81,11 @@ def test_a_key(on):
     failed(canbean("board", "key", "--port", port), "give -o K")
     assert canbean("board", "key", "--port", port, "-o", key).code == 0
     assert keys.read_key(key).hex() == (virtual.folder / "key").read_text()
-    failed(canbean("board", "settings", "--port", port, "--set", "listen 0"), "needs the key")
-    failed(canbean("board", "key", "--port", port, "-o", other), "needs the key")
+    failed(
+        canbean("board", "settings", "--port", port, "--set", "listen 0"),
+        "this board has a key: give it with --key",
+    )
+    failed(canbean("board", "key", "--port", port, "-o", other), "this board has a key: give it with --key")
     assert not other.exists()
     keys.new_key(other)
     assert said("board", "settings", "--port", port, "--set", "listen 0", "--key", key)["settings"] == [

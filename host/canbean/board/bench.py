@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from canbean.board.update import authenticated
 from canbean.errors import BoardError
 
 if TYPE_CHECKING:
@@ -59,12 +60,15 @@ class Bench:
         }
 
 
-def bench(board: Board, frames: int, clock: Callable[[], float] = time.monotonic) -> Bench:
+def bench(
+    board: Board, frames: int, key: bytes | None = None, clock: Callable[[], float] = time.monotonic
+) -> Bench:
     """Let a gateway judge made-up frames of its model's ids.
 
     Args:
         board: a gateway.
         frames: so many for each part.
+        key: the board's, where it has one.
         clock: seconds, for tests.
 
     Raises:
@@ -74,7 +78,7 @@ def bench(board: Board, frames: int, clock: Callable[[], float] = time.monotonic
         raise BoardError(
             f"{board.port}: has no gateway with a model: {board.refusal or board.hello.get('app')}"
         )
-    board.command(f"bench {frames}")
+    board.command(authenticated(board, f"bench {frames}", key))
     lines: dict[str, dict[str, Any]] = {}
     end = clock() + SILENCE_S
     while "end" not in lines:
@@ -83,7 +87,7 @@ def bench(board: Board, frames: int, clock: Callable[[], float] = time.monotonic
         for record in board.read():
             said = record.values
             if said["type"] == "error":
-                raise BoardError(f"{board.port}: the board answers 'bench' with: {said.get('reason')}")
+                raise board.refused("bench")
             if said["type"] == "bench":
                 lines[said["part"]] = said
                 end = clock() + SILENCE_S

@@ -14,6 +14,8 @@ import numpy as np
 
 from canbean.board import packets
 from canbean.board.alerts import Alerts
+from canbean.board.link import NEEDS_KEY, OTHER_KEY
+from canbean.board.update import authenticated
 from canbean.errors import BoardError, LogError
 
 if TYPE_CHECKING:
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 APP = "gateway"
 """The application that takes frames."""
+
+FEED = "feed"
+"""The command after which a board with a key takes them."""
 
 CHUNK = 1 << 16
 """Frames encoded at once."""
@@ -131,6 +136,7 @@ def feed(
     *,
     speed: float | None = None,
     progress: Callable[[int], None] | None = None,
+    key: bytes | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Counts:
     """Replay frames onto a board, from its reset state.
@@ -142,6 +148,7 @@ def feed(
             as an alerts file holds it.
         speed: times real time; None for as fast as the board handles them.
         progress: called with the number of frames handled so far.
+        key: the board's, where it has one; it then takes frames until its next start.
         clock: seconds, for tests.
 
     Raises:
@@ -152,6 +159,8 @@ def feed(
         raise BoardError(f"{board.port}: the board refuses its model: {board.refusal}")
     if board.hello.get("app") != APP:
         raise BoardError(f"{board.port}: the board takes no frames: it runs {board.hello.get('app')}")
+    if key is not None:
+        board.command(authenticated(board, FEED, key))
     return _Replay(board, frames, on_record=on_record, speed=speed, progress=progress, clock=clock).run()
 
 
@@ -292,6 +301,8 @@ class _Replay:
             if values["type"] == "ack" and values.get("session") == self.session:
                 self.take_ack(record)
             if not self.started:
+                if values["type"] == "error" and str(self.board.refusal).startswith((NEEDS_KEY, OTHER_KEY)):
+                    raise self.board.refused(FEED)
                 # what is kept of an earlier replay is none of ours
                 continue
             self.pass_on(self.alerts.take(record))

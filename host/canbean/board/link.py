@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import serial
 
-from canbean.errors import BoardError
+from canbean.errors import BoardError, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,6 +21,11 @@ LONGEST = 4096
 
 ASK_AGAIN_S = 0.5
 """A board that was reset by opening its port may miss the first question."""
+
+NEEDS_KEY = "needs the key: auth"
+"""What a board that has a key says to whoever does not show that he has it."""
+OTHER_KEY = "the MAC does not fit"
+"""How it begins where another one was shown."""
 
 GAPS = 10_000
 """Gaps in the numbers that are remembered; a line of an older one no longer counts as new."""
@@ -239,8 +244,16 @@ class Board:
                 if record.values["type"] == kind:
                     return record
                 if record.values["type"] == "error":
-                    raise BoardError(f"{self.port}: the board answers {name!r} with: {self.refusal}")
+                    raise self.refused(name)
         raise BoardError(f"{self.port}: no answer to {name!r} within {timeout:g} s")
+
+    def refused(self, what: str) -> RefusedError:
+        """What to raise for the last `error`, which answers a command: a board that asks for its key is named as such."""
+        if self.refusal == NEEDS_KEY:
+            return RefusedError(f"{self.port}: this board has a key: give it with --key FILE")
+        if str(self.refusal).startswith(OTHER_KEY):
+            return RefusedError(f"{self.port}: this board has another key: {self.refusal}")
+        return RefusedError(f"{self.port}: the board answers {what!r} with: {self.refusal}")
 
     def command(self, text: str) -> None:
         """Send a text command. A zero before it ends whatever half packet noise may have left on the board.

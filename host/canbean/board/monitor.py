@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from canbean.board.alerts import Alerts
 from canbean.board.feed import APP
-from canbean.board.link import Board, Lines, Record
+from canbean.board.link import NEEDS_KEY, Board, Lines, Record
+from canbean.board.update import sealed
 from canbean.errors import BoardError
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Monitor:
         self,
         port: str,
         since: int | None = None,
+        key: bytes | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
@@ -70,6 +72,7 @@ class Monitor:
         Args:
             port: device or pyserial URL.
             since: number of the first record of the store to ask for; None leaves out those before now.
+            key: the board's, where it has one; without it its clock is not set, and all else is as ever.
             clock: seconds, for tests.
             wall: seconds since 1970, for tests.
             sleep: waits for so many seconds, for tests.
@@ -86,6 +89,8 @@ class Monitor:
         self._lost: int | None = None
         self._off_s = 0.0
         self._times_told = 0
+        self._key = key
+        self._locked = False
         self.stored = 0
         self.connections = 0
         self.clock: int | None = None
@@ -141,18 +146,26 @@ class Monitor:
         self._tell_time(board)
 
     def _tell_time(self, board: Board) -> None:
-        """Answered by a status."""
+        """Answered by a status; where there is a key, by a challenge first."""
         self._times_told += 1
-        board.command(f"time {int(self._wall())}")
+        board.command(f"time {int(self._wall())}" if self._key is None else "challenge")
 
     def _follow(self, board: Board) -> Iterator[Record | Notice]:
         heard = self._time()
-        ask_alerts = ask_status = heard
+        ask_alerts = heard
+        # the time has just been told, which is answered by one
+        ask_status = heard + STATUS_S
         self._store.begin()
         while True:
             for record in board.read():
                 heard = self._time()
-                yield from self._take(record)
+                if record.values["type"] == "challenge" and self._key is not None:
+                    board.command(sealed(f"time {int(self._wall())}", self._key, record.values["nonce"]))
+                elif record.values["type"] == "error" and board.refusal == NEEDS_KEY:
+                    ask_status = heard
+                    yield from self._locked_out()
+                else:
+                    yield from self._take(record)
             now = self._time()
             if now - heard > SILENCE_S:
                 raise BoardError(f"{self.port}: the board stopped answering")
@@ -170,6 +183,13 @@ class Monitor:
                     board.command("status")
             if command := self._store.command(now):
                 board.command(command)
+
+    def _locked_out(self) -> Iterator[Notice]:
+        """The board has a key, and nobody gave it."""
+        self._times_told = TIMES
+        if not self._locked:
+            self._locked = True
+            yield Notice(f"{self.port}: this board has a key: its clock is not set; give it with --key FILE")
 
     def _take(self, record: Record) -> Iterator[Record | Notice]:
         values = record.values

@@ -113,7 +113,7 @@ def read(board: Board, timeout: float = 5.0) -> Settings:
                     said["rules"],
                 )
             elif said["type"] == "error":
-                raise BoardError(f"{board.port}: the board answers 'settings' with: {board.refusal}")
+                raise board.refused("settings")
     raise BoardError(f"{board.port}: the board does not tell its settings within {timeout:g} s")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from canbean.board.feed import feed
+from canbean.board.update import authenticated
 from canbean.can.frames import parse_key
 from canbean.errors import BoardError
 
@@ -76,7 +77,11 @@ class Listened:
 
 
 def listen(
-    board: Board, seconds: int, frames: Frames | None = None, clock: Callable[[], float] = time.monotonic
+    board: Board,
+    seconds: int,
+    frames: Frames | None = None,
+    key: bytes | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Listened:
     """Let a gateway listen to the clean bus for some seconds.
 
@@ -84,6 +89,7 @@ def listen(
         board: a gateway.
         seconds: how long, by the frames' own times.
         frames: replayed onto the board as fast as it takes them, for one without a bus; None listens to its bus.
+        key: the board's, where it has one.
         clock: seconds, for tests.
 
     Raises:
@@ -95,16 +101,16 @@ def listen(
             f"{board.port}: has no gateway with a model: {board.refusal or board.hello.get('app')}"
         )
     heard, lost = Listened(), board.lines.lost
-    board.ask(f"{COMMAND} {seconds}", COMMAND)
+    board.ask(authenticated(board, f"{COMMAND} {seconds}", key), COMMAND)
     try:
         if frames is not None:
-            feed(board, frames, lambda record: heard.take(record.values, board.port))
+            feed(board, frames, lambda record: heard.take(record.values, board.port), key=key)
         else:
             _wait(board, heard, clock() + seconds + GRACE_S, clock)
     finally:
         # A silent bus, a log that is shorter, an error: the board goes on watching as before.
         if not heard.done:
-            board.command(f"{COMMAND} 0")
+            board.command(authenticated(board, f"{COMMAND} 0", key))
     _wait(board, heard, clock() + GRACE_S, clock)
     if not heard.done:
         raise BoardError(f"{board.port}: the board stopped answering while it settled")

@@ -58,15 +58,19 @@ def ask(board: Board, command: str, kind: str, key: bytes | None = None, timeout
 
 
 def authenticated(board: Board, command: str, key: bytes | None) -> str:
-    """The command behind `auth`, for the nonce that the board gives now; as it is where there is no key.
+    """The command behind `auth`, for the nonce that the board gives now; as it is where no key is given or the board has none.
 
     Raises:
         BoardError: the board gives no nonce.
     """
     if key is None:
         return command
-    nonce = str(board.ask("challenge", "challenge").values["nonce"])
-    return f"auth {mac(key, nonce, command)} {command}"
+    return sealed(command, key, board.ask("challenge", "challenge").values["nonce"])
+
+
+def sealed(command: str, key: bytes, nonce: str | None) -> str:
+    """The command behind `auth` for a nonce; as it is where that is None: the board has no key."""
+    return command if nonce is None else f"auth {mac(key, nonce, command)} {command}"
 
 
 def put(
@@ -175,7 +179,7 @@ def greeting(board: Board, before: str, timeout: float = 30.0) -> None:
             if record.values["type"] == "hello" and record.values["boot"] != before:
                 return
             if record.values["type"] == "error" and record.values["boot"] == before:
-                raise BoardError(f"{board.port}: the board does not start anew: {board.refusal}")
+                raise board.refused("restart")
         if time.monotonic() > asked:
             board.command("hello")
             asked = time.monotonic() + 2.0

@@ -102,8 +102,9 @@ def run_on(
     frames: Frames,
     speed: float | None,
     show: Console | None,
+    key: bytes | None = None,
 ) -> tuple[list[bytes], dict[str, Any]]:
-    """Replay frames on `host`, on the virtual board (`vm`) or on the board at a port.
+    """Replay frames on `host`, on the virtual board (`vm`) or on the board at a port, which may have a key.
 
     Returns:
         The alerts as lines, and counts of what happened.
@@ -111,7 +112,7 @@ def run_on(
     if gateway.plan is not None:
         # What a board's filters keep away it is not sent either.
         passed = gateway.plan.filters.passes(frames.key)
-        lines, counts = run_on(where, model, replace(gateway, plan=None), frames[passed], speed, show)
+        lines, counts = run_on(where, model, replace(gateway, plan=None), frames[passed], speed, show, key)
         return lines, {**counts, "unseen": int((~passed).sum())}
     if where == "host":
         if speed is not None:
@@ -126,11 +127,16 @@ def run_on(
     if where == "vm":
         with VirtualBoard(model, "gateway") as virtual:
             return run_on_board(virtual.port, frames, speed, show)
-    return run_on_board(where, frames, speed, show, model)
+    return run_on_board(where, frames, speed, show, model, key)
 
 
 def run_on_board(
-    port: str, frames: Frames, speed: float | None, show: Console | None, model: Path | None = None
+    port: str,
+    frames: Frames,
+    speed: float | None,
+    show: Console | None,
+    model: Path | None = None,
+    key: bytes | None = None,
 ) -> tuple[list[bytes], dict[str, Any]]:
     """Replay frames onto the board at a port and collect its alerts.
 
@@ -149,7 +155,14 @@ def run_on_board(
                 lines.append(record.bare)
                 ticker.show(record.bare)
 
-        counts = feed(board, frames, on_record, speed=speed, progress=lambda n: bar.update(task, completed=n))
+        counts = feed(
+            board,
+            frames,
+            on_record,
+            speed=speed,
+            progress=lambda n: bar.update(task, completed=n),
+            key=key,
+        )
         status = board.ask("status", "status").values
     ticker.end()
     said = {

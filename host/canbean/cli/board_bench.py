@@ -10,6 +10,7 @@ import typer
 
 from canbean.board import Board
 from canbean.board.bench import bench
+from canbean.cli.board_key import BoardKey, secret_of
 from canbean.cli.logs import AsJson
 from canbean.cli.output import json_line, note, results, table, waiting
 from canbean.files import writable, write_bytes
@@ -29,6 +30,7 @@ def bench_(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="F", help="Write it for 'can plan --max-fps F'.")
     ] = None,
+    key: BoardKey = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure on a board how many frames a second its detectors judge, what each of them takes, and its heap.
@@ -36,10 +38,11 @@ def bench_(
     Frames of the model's own ids lie in the board's memory; where it has a bus it also receives for a second. It does not watch
     meanwhile, and begins anew afterwards.
     """
+    secret = secret_of(key)
     if output is not None:
-        writable(output)
+        writable(output, *(() if key is None else (key,)))
     with Board(port) as board, waiting("the board judges frames"):
-        measured = bench(board, frames)
+        measured = bench(board, frames, secret)
         hello = board.hello
     data = "simulated" if hello.get("board") == VIRTUAL else "measured"
     said = {

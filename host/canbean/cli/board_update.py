@@ -9,19 +9,17 @@ from typing import Annotated
 import typer
 
 from canbean.board import Board, settings, update
+from canbean.cli.board_key import BoardKey, secret_of
 from canbean.cli.logs import AsJson
 from canbean.cli.output import json_line, note, progress, results
 from canbean.cli.sign import ModelPath
-from canbean.errors import BoardError, UsageError
+from canbean.errors import BoardError, RefusedError, UsageError
 from canbean.files import read_bytes
 from canbean.tiny import cbm, keys
 
 app = typer.Typer()
 
 Port = Annotated[str, typer.Option("--port", metavar="PORT", help="Device or pyserial URL.")]
-BoardKey = Annotated[
-    Path | None, typer.Option("--key", metavar="K", help="The key file of a board that has a key.")
-]
 
 
 @app.command("model")
@@ -31,7 +29,7 @@ def model_(model: ModelPath, port: Port, key: BoardKey = None, as_json: AsJson =
     If it refuses the model when it starts, it goes back to the one before and says why: exit 1. Power may be cut at any
     time: the board then has the old or the new one. What is set on the board stays.
     """
-    secret = None if key is None else keys.read_key(key)
+    secret = secret_of(key)
     blob = read_bytes(model, "model file")
     cbm.unpack(blob, str(model), secret)
     with Board(port) as board, progress() as bar:
@@ -89,7 +87,7 @@ def settings_(
     Names: threshold (sixteenths of a bit, added to every detector's), allow, deny, bitrate, listen, transmit, alertid, and slot (a.cbm,
     b.cbm, model.cbm: the model that runs from the next start).
     """
-    secret = None if key is None else keys.read_key(key)
+    secret = secret_of(key)
     commands = [f"unset {' '.join(words.split())}" for words in unset or ()]
     commands += [f"set {' '.join(words.split())}" for words in set_ or ()]
     with Board(port) as board:
@@ -134,7 +132,7 @@ def key_(
     """
     if (output is None) == (not remove):
         raise UsageError("give -o K for a new key, or --remove with --key")
-    old = None if key is None else keys.read_key(key)
+    old = secret_of(key)
     with Board(port) as board:
         if output is None:
             update.set_key(board, None, old)
@@ -143,11 +141,10 @@ def key_(
         new = keys.new_key(output)
         try:
             update.set_key(board, new, old)
+        except RefusedError:
+            output.unlink()
+            raise
         except BoardError as error:
-            if "the board answers" in str(error):
-                # it said no
-                output.unlink()
-                raise
             raise BoardError(f"{error}; it may have taken the key in {output}: keep that file") from error
     note(f"{port}: the board has the key in {output}; keep a copy, without it the board takes nothing new")
     note("sign its model with this key ('model sign') and send it ('board model'): the board takes no other")

@@ -10,6 +10,7 @@ import typer
 from canbean.can import dbc, events, logs, simulate
 from canbean.can.frames import SIMULATED
 from canbean.cli.alarms import alert_of, run_on, with_evidence, write_alerts
+from canbean.cli.board_key import BoardKey, secret_of
 from canbean.cli.bus import Ids, LogBus, Loop, Yes, replay_onto
 from canbean.cli.incidents import show_incidents
 from canbean.cli.logs import AcceptCut, AsJson, Bus, From, Strict, To, provenance, read, survey
@@ -67,6 +68,7 @@ def replay_(
     log: LogPath,
     model_path: Annotated[Path | None, typer.Option("-m", "--model", metavar="M.cbm")] = None,
     on: Annotated[str, typer.Option(metavar="host|vm|PORT", help="Where the model runs.")] = "host",
+    key: BoardKey = None,
     speed: Annotated[
         str | None,
         typer.Option(metavar="1|max|X", help="Times real time; max with a model, 1 onto a bus if not given."),
@@ -107,6 +109,8 @@ def replay_(
     as_json: AsJson = False,
 ) -> None:
     """Replay a log through a model (here, on the virtual board, on a board at a port), or onto a python-can bus."""
+    if key is not None and on in {"host", "vm"}:
+        raise UsageError("--key is for a board at a port: --on PORT")
     if model_path is None:
         if bus is None:
             raise UsageError("replay needs a model (-m M.cbm) or a bus to send onto (--bus virtual:test)")
@@ -127,10 +131,11 @@ def replay_(
         raise UsageError("--evidence is added to the lines of --alerts A.jsonl")
     for target in filter(None, (alerts, report)):
         writable(target, log, model_path)
+    secret = secret_of(key)
     gateway = model.unpack(cbm.read(model_path), str(model_path))
     frames = read(log, from_s, to_s, bus=bus, accept_cut=accept_cut, strict=strict).frames
     show = None if as_json else results
-    lines, counts = run_on(on, model_path, gateway, frames, _speed(speed or "max"), show)
+    lines, counts = run_on(on, model_path, gateway, frames, _speed(speed or "max"), show, secret)
     said = {"log": str(log), "model": str(model_path), "data": provenance(frames), "on": on, **counts}
     raised = [alert_of(line) for line in lines]
     found = incidents(raised, int(frames.t_us.max()))

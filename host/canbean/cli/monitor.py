@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from canbean.board.monitor import Monitor, Notice
+from canbean.cli.board_key import BoardKey, secret_of
 from canbean.cli.output import note, results
 from canbean.errors import FileError
 
@@ -37,16 +38,17 @@ def monitor(
     alerts: Annotated[
         Path | None, typer.Option(metavar="F", help="Append the alerts to this file, one JSON object a line.")
     ] = None,
+    key: BoardKey = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="The board's lines as they are, on stdout.")
     ] = False,
 ) -> None:
     """Follow a gateway until ctrl-C: alerts, incidents and its status, each alert once and in order.
 
-    Sets the board's clock. Opens the port again when it goes away and asks for what was missed: alerts that the board
+    Sets the board's clock, which one with a key takes only with --key; all else needs none. Opens the port again when it goes away and asks for what was missed: alerts that the board
     keeps, incidents in its store. Says what is lost.
     """
-    following = Monitor(port, since)
+    following = Monitor(port, since, secret_of(key))
     screen = _Screen(following, as_json=as_json)
     begin = time.monotonic()
     with ExitStack() as stack:

@@ -13,6 +13,7 @@ from canbean.board import Board
 from canbean.board.settle import listen
 from canbean.can.frames import key_text
 from canbean.cli.alarms import check_model
+from canbean.cli.board_key import secret_of
 from canbean.cli.logs import AsJson, read
 from canbean.cli.output import json_line, note, results, table, waiting
 from canbean.detect import model as models
@@ -20,7 +21,7 @@ from canbean.detect.settle import BOUND, refuse, widened
 from canbean.detect.tune import noted
 from canbean.errors import ModelError
 from canbean.files import read_bytes, writable, write_bytes
-from canbean.tiny import cbm, keys
+from canbean.tiny import cbm
 
 if TYPE_CHECKING:
     from canbean.board.settle import Listened
@@ -33,7 +34,12 @@ def settle(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="NEW.cbm")],
     minutes: Annotated[float, typer.Option(min=0.5, max=1440, help="How long it listens.")] = 5.0,
     key: Annotated[
-        Path | None, typer.Option("--key", metavar="K", help="A key file: the new model is signed.")
+        Path | None,
+        typer.Option(
+            "--key",
+            metavar="K",
+            help="The key file of a board that has a key; the new model is signed with it.",
+        ),
     ] = None,
     replay: Annotated[
         Path | None,
@@ -48,7 +54,7 @@ def settle(
     No edge moves by more than a quarter of an octave (19 %), and none is narrowed. Unknown ids, alerts that jitter does not explain, or
     times further off than that end it: then it is an attack, another bus, or a board that loses frames.
     """
-    secret = None if key is None else keys.read_key(key)
+    secret = secret_of(key)
     writable(output, *(() if key is None else (key,)))
     blob, name = read_bytes(model, "model file"), str(model)
     found = cbm.unpack(blob, name)
@@ -56,7 +62,7 @@ def settle(
     frames = None if replay is None else read(replay).frames
     with Board(port) as board, waiting(f"the board listens to the clean bus for {minutes:g} minutes"):
         check_model(board, model)
-        heard = listen(board, round(60 * minutes), frames)
+        heard = listen(board, round(60 * minutes), frames, secret)
     try:
         refuse(
             gateway.fingerprint, heard.times, seconds=heard.seconds, frames=heard.frames, unknown=heard.unknown,
