@@ -42,6 +42,7 @@ class Uart:
     def __init__(self, number, baudrate, timeout, rxbuf):
         board.log["uart"] = (number, baudrate, timeout, rxbuf)
         self.there = b"hello"
+        board.line = self
 
     def any(self):
         return len(self.there)
@@ -62,10 +63,15 @@ class Watchdog:
         board.log["watchdog"] = timeout
 
     def feed(self):
-        board.log["fed"] = True
+        board.log["fed"] = board.log.get("fed", 0) + 1
 
 
 class Machine:
+    PWRON_RESET, HARD_RESET = 0, 6
+
+    def reset_cause(self):
+        return self.PWRON_RESET
+
     def __init__(self):
         self.Pin, self.SPI, self.UART, self.WDT = Pin, Spi, Uart, Watchdog
 

@@ -107,6 +107,11 @@ class App:
         self.bus = Bus(options.get("fails")) if options.get("bus", True) else None
         self.ring = Ring(4)
         self.watch = Stand(self.lines)
+        self.rate = None
+
+    def begin(self, rate):
+        self.bus.stop()
+        self.bus.start(rate[0], rate[1], None)
 
 
 given = json.load(open(sys.argv[1]))

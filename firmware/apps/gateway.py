@@ -79,6 +79,7 @@ class Gateway:
                 self.begin((board.BITRATE, True))
         except Exception as error:
             console.refused = str(error) or type(error).__name__
+            console.model = console.turn = self.watch = self.bus = None
             if board.slot != "model.cbm":
                 console.rare("refused", console.refused)
 
@@ -95,7 +96,7 @@ class Gateway:
             self.console.turn = self.turn
             self.console.pause = 1
 
-    # Starts the bus; one that does not start, or goes away, is tried again once a second.
+    # Starts the bus; one that does not start, or goes away, is tried again once a second. -> why it does not, or None
     def begin(self, rate):
         self.rate = rate
         try:
@@ -103,15 +104,17 @@ class Gateway:
             self.bus.start(rate[0], rate[1], self.filters)
             self.state = "ok"
         except (OSError, ValueError) as error:
-            error = str(error)
-            if error != self.state:
+            if str(error) != self.state:
                 self.console.error(error)
-            self.state = error
+            self.state = str(error)
+            return error
 
     # Once a second: how the bus is, and whether a replay is over.
     def look(self):
         if self.state in _UP:
             self.state, self.overflows, _ = self.bus.status()
+            if self.state not in _UP:
+                self.console.error(self.state)
         if self.state not in _UP:
             self.begin(self.rate)
         if 0 < self.until < self.second:

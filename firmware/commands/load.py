@@ -29,4 +29,7 @@ def apply(app, lines):
         bitrate = int(overlay.value(lines, "bitrate", app.console.board.BITRATE))
         rate = bitrate, overlay.value(lines, "listen", "1") != "0"
         if rate != app.rate:
-            app.begin(rate)
+            error = app.begin(rate)
+            if isinstance(error, ValueError):
+                # no chip will ever do so; one that does not answer may yet
+                raise error

@@ -44,8 +44,8 @@ def added(lines, words):
 # Applies these settings, keeps them and says so; what cannot be applied is not kept.
 def commit(app, lines):
     board = app.console.board
-    load.apply(app, lines)
     try:
+        load.apply(app, lines)
         overlay.write(lines)
     except Exception:
         load.apply(app, board.settings or ())

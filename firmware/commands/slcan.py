@@ -98,6 +98,8 @@ def opened(app, rate, stamped, silent):
         except Exception:
             app.bus.start(*home, filters)
             raise
+        # what it is begun with where it goes away
+        app.rate = now
     # the code that read the settings is not needed any more
     gc.collect()
     from commands.slcan_channel import Channel

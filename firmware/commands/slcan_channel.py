@@ -51,8 +51,7 @@ class Channel:
         app.watch.frame = self.score
         app.lines.send = self.sent
         if self.now != self.home:
-            app.bus.stop()
-            app.bus.start(*self.home, getattr(app, "filters", None))
+            app.begin(self.home)
 
     # In place of the console's. A command in words is for that.
     def command(self, text):
