@@ -17,6 +17,7 @@ from canbean.cli.board import show_fits
 from canbean.detect import board_fit
 from gateway_ledger import LEDGER_BYTES, ledger, once, resident
 from gateway_load import bus, bus_model, default_model, in_memory, soak
+from spi_load import spi_load
 
 
 def main():
@@ -32,6 +33,9 @@ def main():
         chosen = default_model(Path(folder) / "default.cbm")
         said["in_memory_sequence"] = in_memory(sequence, bus(300, 7), Path(folder))
         said["in_memory_default"] = in_memory(chosen, simulate.drive(300, 7), Path(folder))
+        both = said["in_memory_sequence"], said["in_memory_default"]
+        said["bytes_per_frame"] = max(one["allocated_bytes"] / one["frames"] for one in both)
+        said |= spi_load()
         # three times, for whatever else runs on this machine
         rounds = [soak(sequence, options.frames // 4, "64wK")["frames_per_second"] for _ in range(3)]
         said["pty_sequence_frames_per_second"] = rounds

@@ -86,7 +86,7 @@ def wiring(board):
         for line in text.splitlines()
         if line.startswith("|")
     ]
-    (head,) = [row for row in rows if set(HEADINGS.values()) <= set(row)]
+    head = next(row for row in rows if set(HEADINGS.values()) <= set(row))
     column = head.index(HEADINGS[board.name])
     table = {row[0].split()[0].lower(): row[column] for row in rows if len(row) == len(head)}
     return {pin: int(re.search(r"GP(?:IO)?(\d+)", table[pin])[1]) for pin in ("sck", "si", "so", "cs", "int")}

@@ -77,7 +77,8 @@ def test_a_key_that_cannot_be_read_is_not_no_key(tmp_path):
 def test_the_virtual_board(vm, tmp_path, kind, signed_with, board_key, reason):  # noqa: PLR0917  # its cases
     cbm.write(tmp_path / "m.cbm", small(kind), signed_with)
     with (
-        VirtualBoard(tmp_path / "m.cbm", application(kind), key=board_key) as virtual,
+        # of the heap of the smallest board the ledger tells
+        VirtualBoard(tmp_path / "m.cbm", application(kind), heap="28wK", key=board_key) as virtual,
         Board(virtual.port) as board,
     ):
         if board_key:

@@ -34,14 +34,9 @@ def note(text: str) -> None:
 
 def table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table on stdout: the first column of words, the others of numbers."""
-    grid = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        header_style="",
-        box=SIMPLE_HEAD,
-        padding=(0, 1),
-    )
+    # not as the table's own, which would be broken at the table's width
+    results.print(title, style="bold", markup=False)
+    grid = Table(header_style="", box=SIMPLE_HEAD, padding=(0, 1))
     for column, name in enumerate(header):
         grid.add_column(name, justify="left" if column == 0 else "right", no_wrap=True)
     for row in rows:
