@@ -1,5 +1,9 @@
 # status: what has been counted since the start.
+from canbean import const
+
 READS = True
+# As in fingerprint.py.
+_SCORED = const(10)
 
 
 # Of the gateway.
@@ -10,7 +14,7 @@ def gateway(app):
     bus = app.bus
     if bus and not app.until:
         # of the bus since the detectors were reset, modulo 2**30
-        frames = watch.fingerprint.now[10] + watch.unscored
+        frames = watch.fingerprint.now[_SCORED] + watch.unscored
     else:
         frames = feed.frames if feed else 0
     return (

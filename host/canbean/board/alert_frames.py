@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from canbean.detect.alerts import KINDS
 from canbean.errors import UsageError
 
 FIRST = 0x1FBEA500
@@ -17,19 +18,6 @@ FIRST = 0x1FBEA500
 COUNT = 4
 FILE = Path(__file__).with_name("alerts.dbc")
 DETECTORS = ("fingerprint", "sequence", "clock", "lstm", "vae", "mixture")
-KINDS = (
-    "unknown-id",
-    "dlc",
-    "timing",
-    "rate",
-    "missing",
-    "payload",
-    "counter",
-    "checksum",
-    "sequence",
-    "relation",
-    "bus-load",
-)
 SEVERITIES = ("low", "medium", "high")
 STATES = ("ok", "warning", "passive", "bus-off", "silent chip")
 OTHER = "other"
