@@ -31,7 +31,9 @@ def said(board, kind):
 
 
 TIGHT = pytest.mark.xfail(
-    reason="with 23wK the names that four commands leave on the heap take the room of hello, or of a replay"
+    reason="with 23wK the names that four commands leave on the heap take the room of hello, or of a replay",
+    # what a heap this full still finds depends on where its pieces lie
+    strict=False,
 )
 
 
