@@ -147,4 +147,4 @@ def test_can_fd_takes_several_rows():
 
 def test_it_says_what_the_score_does_not_use(drive, fields):
     text = made(fields, drive)
-    assert "do not take part in any score" in text
+    assert "Enumerations and kinds of fields do not score by themselves" in text

@@ -133,10 +133,9 @@ def fingerprint_section(
             quiet=True,
         ),
         paragraph(
-            "Fields do not take part in any score yet: alerts come from presence, length, timing, constant bits and byte "
-            "ranges. To use them the model needs a table of fields that the board can read, the board code for a counter's "
-            "next value and for each checksum family, and their surprise measured on clean log that was not learned from, "
-            "within the same budget of false alerts: a counter that restarts with its control unit is no attack.",
+            "Counters, checksums, steps and values that stand still take part in scores where the model holds checks of them: they "
+            "are kept only for fields that were silent on clean log that they were not learned from. Enumerations and kinds of "
+            "fields do not score by themselves: a new value raises an alert only through constant bits and byte ranges.",
             quiet=True,
         ),
         simulated=simulated,
