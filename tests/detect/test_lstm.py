@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from canbean.can import simulate
+from canbean.detect import rounding
 from canbean.detect.denoising import penalty
 from canbean.detect.detectors import lstm, module, names
 from canbean.detect.informative import relations
@@ -104,7 +105,8 @@ def test_every_state_begins_anew():
     assert not len(lstm.surprises(model, x[:0], first[:0]))
 
 
-def test_learning_repeats_and_gives_a_section_that_is_read_again(clean, taught, weights):
+def test_learning_repeats_and_gives_a_section_that_is_read_again(clean, taught, weights, monkeypatch):
+    monkeypatch.setattr(rounding, "TRIES", 1)
     learned = lstm.learn(clean, steps=STEPS, most=8)
     if learned is None:  # so few steps may leave too few signals that are told
         pytest.fail("nothing was learned")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from canbean.can import simulate
+from canbean.detect import rounding
 from canbean.detect.detectors import module, names, vae
 from canbean.detect.informative import relations
 from canbean.detect.residuals import UNJUDGED
@@ -25,7 +26,9 @@ def clean():
 
 @pytest.fixture(scope="module")
 def learned(clean):
-    return vae.learn(clean, steps=STEPS, most=14)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rounding, "TRIES", 1)
+        return vae.learn(clean, steps=STEPS, most=14)
 
 
 def test_it_is_found_by_name():
