@@ -12,7 +12,8 @@ from canbean.can import attacks, events, logs, simulate
 from canbean.cli.alarms import line_of, run_on_board, write_alerts
 from canbean.cli.can import show_score
 from canbean.cli.output import results, table
-from canbean.cli.roast import fit_with_bar, read_samples, show_fit
+from canbean.cli.roast_fit import fit_with_bar, show_fit
+from canbean.cli.roast_read import read_samples
 from canbean.detect import model, score
 from canbean.detect.learn import learn
 from canbean.detect.replay import replay
