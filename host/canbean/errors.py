@@ -4,6 +4,7 @@
 CanbeanError
 ├── LogError(ValueError)       a log that cannot be read or is of no use
 ├── PairsError(ValueError)     a table of pairs that cannot be fitted
+├── CalibrationError(ValueError)  a calibration that is none, or measurements that give none
 ├── ModelError(ValueError)     a model file that is damaged, foreign or too large
 ├── QuantizeError(ValueError)  a model whose integers would not fit their types
 ├── FileError(OSError)         a file that cannot be opened or written
@@ -25,6 +26,10 @@ class LogError(CanbeanError, ValueError):
 
 class PairsError(CanbeanError, ValueError):
     """A table of pairs that cannot be fitted."""
+
+
+class CalibrationError(CanbeanError, ValueError):
+    """A calibration that is none, or measurements that give none."""
 
 
 class ModelError(CanbeanError, ValueError):
