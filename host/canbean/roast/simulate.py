@@ -1,160 +1,199 @@
 """A simulated roast meter: no sensor has seen these numbers, and everything made here is named `simulated`.
 
-One latent roast degree per lot, as one colour curve describes all arabica roasts (Sci Rep 2025, UC Davis), then what
-separates two meters: the lot's origin, the tamp, the grind, the window, the unit's LEDs and their temperature, 18-bit
-counts, and the professional meter's own noise and rounding. Reflectance follows Kubelka and Munk (1931): with the ratio
-of absorption to scattering q, R = 1 + q - sqrt(q^2 + 2 q), where q falls with the fourth power of a line in the degree.
-The line of each wavelength is laid through the mid-points of the published or derived reflectances of ground coffee
-between degrees 25 and 110. No regressor here is of that form.
+Lots of coffee (`preparation`) under the light of one of three models (`optics`), read by a meter of the population (`units`) that
+was calibrated on pieces of the references that differ as pieces do (`calibrated`); beside it stands what the professional meter said.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from canbean.roast import calibrate, optics, preparation, references, units
 from canbean.roast.pairs import SIMULATED, Pairs
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-CHANNELS = ("red", "infrared", "temperature")
-DECIMALS = (0, 0, 4)
-FULL_SCALE = (1 << 18) - 1
-"""The MAX30102 converts to 18 bits (datasheet, LED pulse 411 us)."""
+    from canbean.roast.calibration import Calibration
+    from canbean.roast.preparation import Figures
+    from canbean.roast.units import Measured, Unit
+
 LIGHTEST, DARKEST = 150.0, 25.0
-
-LINES = {
-    # nm: (a, b) of q = (a + b degree)^-4; R(880) 0.11 .. 0.43 and R(660) 0.045 .. 0.155 between degrees 25 and 110.
-    660: (0.486, 0.00297),
-    880: (0.581, 0.00622),
-}
-
-
-def reflectance(degree: ArrayLike, nanometres: int) -> NDArray[np.float64]:
-    """Reflectance 0..1 of ground, tamped coffee of a roast degree on the 0-180 scale (Kubelka and Munk, 1931)."""
-    a, b = LINES[nanometres]
-    q = np.maximum(a + b * np.asarray(degree, np.float64), 0.05) ** -4
-    return np.asarray(1 + q - np.sqrt(q * q + 2 * q))
+DAY = dt.date(2026, 1, 1)
+ROOM = (23.0, 3.0)
+"""Mean and standard deviation of the room, degrees Celsius."""
+MINUTES = 2.0
+"""Since power-up at which cups are read, at most."""
+PIECE, SPOT = 0.004, 0.006
+"""Relative, of a white piece against another and of a spot on it against another: 2.7 % within one piece is the most reported."""
+BLACK_PIECE = 0.7
+"""Percent of reflectance by which one black differs from another."""
+TABLE = 0.97
+"""What a white reference truly reflects is this much of what its table says: nothing may depend on it."""
 
 
 @dataclass(frozen=True)
-class Figures:
-    """Standard deviations of what differs between two readings; the middle of what makers report.
+class Setting:
+    """What is simulated.
 
     Attributes:
-        lot: degrees; origin and process, the same for every cup of a lot.
-        lot_spectrum: relative, of each wavelength apart: an origin that is redder than its degree.
-        tamp: degrees; a cup emptied and tamped again.
-        grind: degrees; a 20 um wander of the burrs at 3 degrees per 100 um.
-        counts: rms counts of the converter, after averaging.
-        reference: degrees; the professional meter against itself, before it rounds.
-        rounding: degrees; the professional meter's last digit.
-        ambient: (mean, standard deviation) of the room, degrees Celsius.
-        warm_up: degrees Celsius the LEDs add to the die, and
-        seconds: the time constant of that rise.
-        minute: seconds since power-up at which cups are read, at most.
+        sensor: of `units.SENSORS`.
+        optics: of `optics.OPTICS`.
+        unit: which meter of the population; 0 is the usual one.
+        calibrated: whether channels are reflectances by the unit's calibration, or its counts.
+        figures: how much differs between readings.
+        room: least and most degrees Celsius of the room, evenly; None for one that people work in.
+        cold: seconds since power-up, of every reading; None for whenever.
     """
 
-    lot: float = 1.0
-    lot_spectrum: float = 0.004
-    tamp: float = 1.0
-    grind: float = 0.6
-    counts: float = 40.0
-    reference: float = 0.7
-    rounding: float = 1.0
-    ambient: tuple[float, float] = (23.0, 3.0)
-    warm_up: float = 4.5
-    seconds: float = 22.0
-    minute: float = 120.0
+    sensor: str = "max3010x"
+    optics: str = "kubelka-munk"
+    unit: int = 0
+    calibrated: bool = False
+    figures: Figures = preparation.FIGURES["middle"]
+    room: tuple[float, float] | None = None
+    cold: float | None = None
 
 
-@dataclass(frozen=True)
-class Unit:
-    """One meter as it was soldered together.
+class Meter:
+    """A simulated meter on a bench: something lies on it, time passes, it is read.
 
-    Attributes:
-        name: its name, which says that it is simulated.
-        gain: counts at reflectance 1 and 25 degrees Celsius, of red and infrared.
-        window: counts that come back from the empty window, of red and infrared.
-        drift: relative change of each LED per degree Celsius.
-        thermometer: degrees Celsius by which the die temperature is read wrong (datasheet: within 1).
+    Args:
+        unit: which one.
+        seed: of its noise and of the pieces of its references.
+        room: degrees Celsius.
     """
 
-    name: str = f"{SIMULATED}-0"
-    gain: tuple[float, float] = (236_000.0, 236_000.0)
-    window: tuple[float, float] = (10_000.0, 10_000.0)
-    drift: tuple[float, float] = (-0.0065, -0.0070)
-    thermometer: float = 0.0
+    def __init__(self, unit: Unit, seed: int = 0, room: float = 23.0) -> None:
+        self.unit = unit
+        self.room = room
+        self.since = 0.0
+        self._rng = np.random.default_rng([seed, 0xCA11])
+        self._white = TABLE * (1 + self._rng.normal(0, PIECE))
+        self._black = self._rng.normal(0, BLACK_PIECE) / 100
+        self._light = np.zeros(len(optics.WAVELENGTHS))
 
-    @classmethod
-    def drawn(cls, seed: int) -> Unit:
-        """A unit of the population: LED gain within 25 %, window 5-25 k counts; seed 0 is the nominal unit."""
-        if seed == 0:
-            return cls()
-        rng = np.random.default_rng([seed, 0x0017])
-        gain, window = rng.uniform(0.75, 1.25, 2) * 236_000.0, rng.uniform(5_000.0, 25_000.0, 2)
-        return cls(
-            name=f"{SIMULATED}-{seed}",
-            gain=(float(gain[0]), float(gain[1])),
-            window=(float(window[0]), float(window[1])),
-            drift=(float(rng.uniform(-0.009, -0.004)), float(rng.uniform(-0.009, -0.005))),
-            thermometer=float(rng.uniform(-1.0, 1.0)),
-        )
+    def lay(self, reflectance: ArrayLike) -> None:
+        """Lay something of reflectance 0..1 at `optics.WAVELENGTHS` (5,) on the window."""
+        self._light = np.asarray(reflectance, np.float64)
 
-    def counts(
-        self, red: NDArray[np.float64], infrared: NDArray[np.float64], celsius: ArrayLike
-    ) -> NDArray[np.float64]:
-        """Counts (n, 2) before noise, of two reflectances (n,) at the die's true temperature."""
-        warm = np.asarray(celsius, np.float64) - 25.0
-        both = ((red, infrared), self.gain, self.window, self.drift)
-        return np.stack([(w + g * r) * (1 + d * warm) for r, g, w, d in zip(*both, strict=True)], axis=1)
+    def empty(self) -> None:
+        """Take away what lies on the window; some of the room comes back."""
+        self.lay(np.full(len(optics.WAVELENGTHS), abs(self._rng.normal(0, 0.0005))))
+
+    def white(self, reference: references.Reference) -> None:
+        """Lay a piece of white on it, at some spot."""
+        self.lay(np.array(reference.percent) / 100 * self._white * (1 + self._rng.normal(0, SPOT)))
+
+    def black(self, reference: references.Reference) -> None:
+        """Lay a piece of black on it."""
+        self.lay(np.maximum(np.array(reference.percent) / 100 + self._black, 0.002))
+
+    def read(self, seconds: float = 2.0) -> Measured:
+        """One reading, which takes so many seconds."""
+        self.since += seconds
+        light = units.seen(self.unit.sensor, self._light[None, :])
+        return units.measure(self.unit, light, self.unit.die([self.room], [self.since]), self._rng)
+
+    def series(self, readings: int, seconds: float = 2.0) -> calibrate.Series:
+        """Readings one after another."""
+        taken = [self.read(seconds) for _ in range(readings)]
+        warm = [t for m in taken if m.celsius16 is not None for t in m.celsius16]
+        return calibrate.Series.of(np.concatenate([m.counts for m in taken]), warm or None)
+
+
+def calibration(unit: Unit, seed: int = 0, room: float = 23.0) -> Calibration:
+    """A unit calibrated as `canbean roast calibrate` asks for it: white while it warms up, white twice more, black, empty."""
+    meter, sensor = Meter(unit, seed, room), unit.sensor
+    white, black = references.WHITES["ptfe-sheet"], references.BLACKS["toner"]
+    bands = np.array(sensor.bands)
+    meter.white(white)
+    warming = meter.series(20)
+    known = [calibrate.Known("white", replace_last(warming), white.channels(bands), white.spread)]
+    for _ in range(2):
+        meter.white(white)
+        known.append(calibrate.Known("white", meter.series(3), white.channels(bands), white.spread))
+    meter.black(black)
+    known.append(calibrate.Known("black", meter.series(3), black.channels(bands), black.spread))
+    meter.empty()
+    return calibrate.fit(
+        unit.name,
+        DAY,
+        sensor.channels,
+        meter.series(3),
+        known,
+        warming,
+        calibrate.NOMINAL.get(sensor.name, (0.0,) * 4),
+    )
+
+
+def replace_last(series: calibrate.Series, readings: int = 3) -> calibrate.Series:
+    """The last readings of a series."""
+    warm = None if series.celsius16 is None else series.celsius16[-readings:]
+    return calibrate.Series(series.counts[-readings:], warm)
+
+
+@lru_cache(maxsize=512)
+def unit_of(sensor: str, number: int) -> tuple[Unit, Calibration]:
+    """A unit of the population, and its calibration."""
+    unit = units.Unit.drawn(number, sensor)
+    return unit, calibration(unit, number)
 
 
 def read_cups(
-    degree: ArrayLike, lot: ArrayLike, seed: int, unit: int = 0, figures: Figures | None = None
-) -> Pairs:
-    """Simulated readings of cups whose true degree is known.
+    degree: ArrayLike, lot: ArrayLike, seed: int, setting: Setting = Setting()
+) -> tuple[Pairs, NDArray[np.float64]]:
+    """Simulated readings of cups of lots whose true degree is known.
 
     Args:
         degree: the lots' true roast degrees (lots,).
         lot: which lot each cup is of (n,), 0-based.
-        seed: of everything that differs between lots, cups and readings.
-        unit: which meter of the population reads them; 0 is the nominal one.
-        figures: how much differs.
+        seed: of everything that differs between lots, cups and readings. The cups of a seed are the same whichever unit reads them.
+        setting: what is simulated.
 
     Returns:
-        Pairs whose `reference` is the true degree (n,), not what a professional meter would say of it.
+        Pairs, and what a perfect professional meter would say of each cup (n,).
     """
-    f, meter = figures or Figures(), Unit.drawn(unit)
-    rng = np.random.default_rng([seed, unit, 0x0CAFE])
-    true, group = np.asarray(degree, np.float64), np.asarray(lot, np.int64)
-    n = len(group)
-    looks = (true + rng.normal(0, f.lot, len(true)))[group]
-    looks = looks + rng.normal(0, f.tamp, n) + rng.normal(0, f.grind, n)
-    tint = np.exp(rng.normal(0, f.lot_spectrum, (len(true), 2)))[group]
-    red, infrared = (reflectance(looks, nm) * tint[:, k] for k, nm in enumerate((660, 880)))
-    since = rng.uniform(5.0, f.minute, n)
-    celsius = rng.normal(*f.ambient, n) + f.warm_up * (1 - np.exp(-since / f.seconds))
-    counts = meter.counts(red, infrared, celsius) + rng.normal(0, f.counts, (n, 2))
-    die = np.rint((celsius + meter.thermometer) * 16) / 16  # the die temperature comes in sixteenths
+    lots, group, n = np.asarray(degree, np.float64), np.asarray(lot, np.int64), len(np.asarray(lot))
+    unit, made = unit_of(setting.sensor, setting.unit)
+    cups = preparation.prepare(
+        lots, group, optics.named(setting.optics), setting.figures, np.random.default_rng([seed, 0x0CAFE])
+    )
+    rng = np.random.default_rng([seed, setting.unit, 0x0CAFE])
+    room = rng.normal(*ROOM, n) if setting.room is None else rng.uniform(*setting.room, n)
+    since = rng.uniform(5.0, 60 * MINUTES, n) if setting.cold is None else np.full(n, setting.cold)
+    measured = units.measure(unit, units.seen(unit.sensor, cups.reflectance), unit.die(room, since), rng)
+    names, decimals = unit.sensor.channels, (0,) * len(unit.sensor.channels)
+    table = measured.counts.astype(np.float64)
+    if setting.calibrated:
+        table, decimals = made.apply(measured.counts, measured.celsius16) / 1000, (3,) * len(names)
+    if measured.celsius16 is not None:
+        names = (*names, "temperature")
+        table = np.column_stack([table, measured.celsius16 / 16])
+        decimals = (*decimals, 4)
     return Pairs(
         name=f"{SIMULATED} pairs",
-        lots=tuple(f"{SIMULATED}-lot-{k + 1}" for k in range(len(true))),
+        lots=tuple(f"{SIMULATED}-lot-{k + 1}" for k in range(len(lots))),
         lot=group,
-        reference=true[group],
-        channel_names=CHANNELS,
-        channels=np.column_stack([np.clip(np.rint(counts), 0, FULL_SCALE), die]),
-        decimals=DECIMALS,
+        reference=cups.reference,
+        channel_names=names,
+        channels=table,
+        decimals=decimals,
         cup=tuple(str(k + 1) for k in range(n)),
-        unit=(meter.name,) * n,
-    )
+        unit=(unit.name,) * n,
+    ), cups.degree
 
 
 def pairs(
-    n_lots: int = 20, cups_per_lot: int = 3, seed: int = 0, unit: int = 0, figures: Figures | None = None
+    n_lots: int = 20,
+    cups_per_lot: int = 3,
+    seed: int = 0,
+    setting: Setting = Setting(),
 ) -> Pairs:
     """Simulated pairs: lots spread over the scale, cups tamped apart, each with a professional meter's value.
 
@@ -162,20 +201,16 @@ def pairs(
         n_lots: how many roasts, spread evenly over degrees 25-150 with some wander.
         cups_per_lot: how many cups of each.
         seed: of everything.
-        unit: which meter of the population reads them; 0 is the nominal one.
-        figures: how much differs.
+        setting: what is simulated.
     """
-    f = figures or Figures()
     rng = np.random.default_rng([seed, 0x9A175])
     step = (LIGHTEST - DARKEST) / n_lots
     degree = DARKEST + step * (np.arange(n_lots) + rng.uniform(0, 1, n_lots))
-    lot = np.repeat(np.arange(n_lots), cups_per_lot)
-    readings = read_cups(rng.permutation(degree), lot, seed, unit, f)
-    said = readings.reference + rng.normal(0, f.reference, len(lot))
-    return replace(readings, reference=np.rint(said / f.rounding) * f.rounding)
+    return read_cups(rng.permutation(degree), np.repeat(np.arange(n_lots), cups_per_lot), seed, setting)[0]
 
 
-def cups(n: int, seed: int = 0, unit: int = 0, figures: Figures | None = None) -> Pairs:
+def cups(n: int, seed: int = 0, setting: Setting = Setting()) -> Pairs:
     """Fresh simulated cups, each of a lot of its own, between degrees 30 and 145; `reference` is the true degree."""
     degree = np.random.default_rng([seed, 0xF2E54]).uniform(DARKEST + 5, LIGHTEST - 5, n)
-    return read_cups(degree, np.arange(n), seed, unit, figures)
+    made, true = read_cups(degree, np.arange(n), seed, setting)
+    return replace(made, reference=true)
