@@ -13,7 +13,7 @@ def judge(counts, dark, spread, full, milli, empty):
             return 2
         if dark[i] > max(n >> 3, full >> 9):
             found = 3
-        elif not found and spread[i] > (n >> 6) + (full >> 11):
+        elif not found and spread[i] > (n >> 6) + (full >> 10):
             found = 4
     if found:
         return found

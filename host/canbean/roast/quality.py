@@ -5,7 +5,7 @@ The bounds, in the order in which they are asked; `firmware/canbean/quality.py` 
 * *saturated*: a channel, with its ambient light, is within 1/128 of what the converter holds.
 * *ambient light*: more than an eighth of a channel's own light came in without the LED (0 to 5 % leak into a closed
   cup) and it is more than 1/512 of full scale, which noise is not.
-* *not settled*: between the quartiles of the samples lie more than 1/64 of the counts and 1/2048 of full scale. The
+* *not settled*: between the quartiles of the samples lie more than 1/64 of the counts and 1/1024 of full scale. The
   samples of a still cup differ by 0.3 % at most; a cup put down, moved or taken away meanwhile by far more.
 * *not calibrated*: reflectances are wanted and there is no calibration.
 * *empty*: no channel is 3.5 % above the empty window of the calibration. The darkest coffee has 5 % in the infrared
@@ -62,7 +62,7 @@ def judge(  # noqa: PLR0917 - the order of the firmware's twin
         most, least = above.max(axis=1), above.min(axis=1)
         dirty = (most > DIRTY_MILLI) | (least < -DIRTY_MILLI)
         said = np.where(most < EMPTY_MILLI, np.where(dirty, DIRTY, EMPTY), said)
-    said[(s > (n >> 6) + (full >> 11)).any(axis=1)] = NOT_SETTLED
+    said[(s > (n >> 6) + (full >> 10)).any(axis=1)] = NOT_SETTLED
     said[(d > np.maximum(n >> 3, full >> 9)).any(axis=1)] = AMBIENT
     said[(n + d >= full - (full >> 7)).any(axis=1)] = SATURATED
     return said

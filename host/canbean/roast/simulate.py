@@ -17,7 +17,7 @@ from canbean.roast import calibrate, optics, preparation, references, units
 from canbean.roast.pairs import SIMULATED, Pairs
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from canbean.roast.calibration import Calibration
     from canbean.roast.preparation import Figures
@@ -44,20 +44,22 @@ class Setting:
     Attributes:
         sensor: of `units.SENSORS`.
         optics: of `optics.OPTICS`.
-        unit: which meter of the population; 0 is the usual one.
         calibrated: whether channels are reflectances by the unit's calibration, or its counts.
         figures: how much differs between readings.
         room: least and most degrees Celsius of the room, evenly; None for one that people work in.
-        cold: seconds since power-up, of every reading; None for whenever.
+        since: seconds between power-up and every reading; None for whenever.
     """
 
     sensor: str = "max3010x"
     optics: str = "kubelka-munk"
-    unit: int = 0
     calibrated: bool = False
     figures: Figures = preparation.FIGURES["middle"]
     room: tuple[float, float] | None = None
-    cold: float | None = None
+    since: float | None = None
+
+
+USUAL = Setting()
+"""Counts of a MAX3010x."""
 
 
 class Meter:
@@ -145,30 +147,63 @@ def unit_of(sensor: str, number: int) -> tuple[Unit, Calibration]:
     return unit, calibration(unit, number)
 
 
-def read_cups(
-    degree: ArrayLike, lot: ArrayLike, seed: int, setting: Setting = Setting()
-) -> tuple[Pairs, NDArray[np.float64]]:
+def read_cups(degree: ArrayLike, lot: ArrayLike, seed: int, unit: int = 0, setting: Setting = USUAL) -> Pairs:
     """Simulated readings of cups of lots whose true degree is known.
 
     Args:
         degree: the lots' true roast degrees (lots,).
         lot: which lot each cup is of (n,), 0-based.
-        seed: of everything that differs between lots, cups and readings. The cups of a seed are the same whichever unit reads them.
+        seed: of everything that differs between lots, cups and readings. A seed's cups are the same whichever unit reads them.
+        unit: which meter of the population reads them; 0 is the usual one.
         setting: what is simulated.
 
     Returns:
-        Pairs, and what a perfect professional meter would say of each cup (n,).
+        Pairs whose `reference` is the lot's true degree (n,), not what a professional meter would say of a cup.
     """
-    lots, group, n = np.asarray(degree, np.float64), np.asarray(lot, np.int64), len(np.asarray(lot))
-    unit, made = unit_of(setting.sensor, setting.unit)
-    cups = preparation.prepare(
+    return replace(
+        _read(degree, lot, seed, unit, setting)[0], reference=np.asarray(degree, np.float64)[np.asarray(lot)]
+    )
+
+
+def pairs(
+    n_lots: int = 20, cups_per_lot: int = 3, seed: int = 0, unit: int = 0, setting: Setting = USUAL
+) -> Pairs:
+    """Simulated pairs: lots spread over the scale, cups tamped apart, each with a professional meter's value.
+
+    Args:
+        n_lots: how many roasts, spread evenly over degrees 25-150 with some wander.
+        cups_per_lot: how many cups of each.
+        seed: of everything.
+        unit: which meter of the population reads them; 0 is the usual one.
+        setting: what is simulated.
+    """
+    rng = np.random.default_rng([seed, 0x9A175])
+    step = (LIGHTEST - DARKEST) / n_lots
+    degree = DARKEST + step * (np.arange(n_lots) + rng.uniform(0, 1, n_lots))
+    return _read(rng.permutation(degree), np.repeat(np.arange(n_lots), cups_per_lot), seed, unit, setting)[0]
+
+
+def cups(n: int, seed: int = 0, unit: int = 0, setting: Setting = USUAL) -> Pairs:
+    """Fresh simulated cups, each of a lot of its own, between degrees 30 and 145; `reference` is the true degree."""
+    degree = np.random.default_rng([seed, 0xF2E54]).uniform(DARKEST + 5, LIGHTEST - 5, n)
+    return read_cups(degree, np.arange(n), seed, unit, setting)
+
+
+def _read(
+    degree: ArrayLike, lot: ArrayLike, seed: int, unit: int, setting: Setting
+) -> tuple[Pairs, preparation.Cups]:
+    """Pairs of cups, their `reference` what the professional meter said; and the cups."""
+    lots, group = np.asarray(degree, np.float64), np.asarray(lot, np.int64)
+    n = len(group)
+    meter, made = unit_of(setting.sensor, unit)
+    found = preparation.prepare(
         lots, group, optics.named(setting.optics), setting.figures, np.random.default_rng([seed, 0x0CAFE])
     )
-    rng = np.random.default_rng([seed, setting.unit, 0x0CAFE])
+    rng = np.random.default_rng([seed, unit, 0x0CAFE])
     room = rng.normal(*ROOM, n) if setting.room is None else rng.uniform(*setting.room, n)
-    since = rng.uniform(5.0, 60 * MINUTES, n) if setting.cold is None else np.full(n, setting.cold)
-    measured = units.measure(unit, units.seen(unit.sensor, cups.reflectance), unit.die(room, since), rng)
-    names, decimals = unit.sensor.channels, (0,) * len(unit.sensor.channels)
+    since = rng.uniform(5.0, 60 * MINUTES, n) if setting.since is None else np.full(n, setting.since)
+    measured = units.measure(meter, units.seen(meter.sensor, found.reflectance), meter.die(room, since), rng)
+    names, decimals = meter.sensor.channels, (0,) * len(meter.sensor.channels)
     table = measured.counts.astype(np.float64)
     if setting.calibrated:
         table, decimals = made.apply(measured.counts, measured.celsius16) / 1000, (3,) * len(names)
@@ -180,37 +215,10 @@ def read_cups(
         name=f"{SIMULATED} pairs",
         lots=tuple(f"{SIMULATED}-lot-{k + 1}" for k in range(len(lots))),
         lot=group,
-        reference=cups.reference,
+        reference=found.reference,
         channel_names=names,
         channels=table,
         decimals=decimals,
         cup=tuple(str(k + 1) for k in range(n)),
-        unit=(unit.name,) * n,
-    ), cups.degree
-
-
-def pairs(
-    n_lots: int = 20,
-    cups_per_lot: int = 3,
-    seed: int = 0,
-    setting: Setting = Setting(),
-) -> Pairs:
-    """Simulated pairs: lots spread over the scale, cups tamped apart, each with a professional meter's value.
-
-    Args:
-        n_lots: how many roasts, spread evenly over degrees 25-150 with some wander.
-        cups_per_lot: how many cups of each.
-        seed: of everything.
-        setting: what is simulated.
-    """
-    rng = np.random.default_rng([seed, 0x9A175])
-    step = (LIGHTEST - DARKEST) / n_lots
-    degree = DARKEST + step * (np.arange(n_lots) + rng.uniform(0, 1, n_lots))
-    return read_cups(rng.permutation(degree), np.repeat(np.arange(n_lots), cups_per_lot), seed, setting)[0]
-
-
-def cups(n: int, seed: int = 0, setting: Setting = Setting()) -> Pairs:
-    """Fresh simulated cups, each of a lot of its own, between degrees 30 and 145; `reference` is the true degree."""
-    degree = np.random.default_rng([seed, 0xF2E54]).uniform(DARKEST + 5, LIGHTEST - 5, n)
-    made, true = read_cups(degree, np.arange(n), seed, setting)
-    return replace(made, reference=true)
+        unit=(meter.name,) * n,
+    ), found
