@@ -41,12 +41,14 @@ from parity_vm import (
 )
 from predictor_cases import TAGS, random_forest, random_kernel, random_predictor
 from regressor_cases import (
+    MAKE,
     random_channel,
     random_dense,
     random_neighbours,
     random_polynomial,
     random_readings,
     random_regressor,
+    random_spline,
 )  # fmt: skip
 from tflite_cases import random_inputs, random_network
 
@@ -148,7 +150,8 @@ def _predictor(rng):
 
 
 def _regressor(rng):
-    regressor = random_regressor(rng, str(rng.choice(["POLY", "KNNS", "DENS"])))
+    tag = str(rng.choice(list(MAKE)))
+    regressor = random_regressor(rng, tag)
     return _Whole(regressor, random_readings(rng, regressor, 250), native=True)
 
 
@@ -257,6 +260,7 @@ KINDS: dict[str, Kind] = {
     "POLY": Kind(drawn(random_polynomial), features_of, predicted, twins("polynomial.Polynomial", "predict")),
     "POLY scores": Kind(scored(random_polynomial), features_of, ran, twins("polynomial.Polynomial")),
     "KNNS": Kind(_neighbours, features_of, predicted, twins("neighbours.Neighbours", "predict")),
+    "SPLN": Kind(drawn(random_spline), features_of, predicted, twins("spline.Spline", "predict")),
     "DENS": Kind(drawn(random_dense), features_of, ran, twins("dense.Dense")),
     "DENS int8": _networks(8),
     "DENS int16": _networks(16),

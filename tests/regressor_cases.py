@@ -6,9 +6,14 @@ import numpy as np
 
 from canbean.tiny.dense import Dense, Layer
 from canbean.tiny.features import Channel, Features
+from canbean.tiny.forest import Forest
+from canbean.tiny.kernel import Kernel
 from canbean.tiny.neighbours import Neighbours
 from canbean.tiny.polynomial import Polynomial, terms
 from canbean.tiny.regressor import Regressor
+from canbean.tiny.spline import FRACTION, Spline
+from canbean.tiny.trees import Tree
+from shallow_cases import random_forest, random_kernel
 
 ACC = 2**29 - 1
 EDGES = [-(2**30), -(2**28), -(2**28) + 1, -1, 0, 1, 2, 2**28 - 1, 2**28, 2**30 - 1]
@@ -93,7 +98,32 @@ def random_dense(rng, features):
     return Dense(tuple(layers), -32767, 32767)
 
 
-MAKE = {"POLY": random_polynomial, "KNNS": random_neighbours, "DENS": random_dense}
+def random_spline(rng, features):
+    """Some whose index or score comes as near to 30 bits as the packer admits; most have their knots where features are."""
+    intervals = int(rng.choice([1, 2, 9, 255]))
+    weights = rng.integers(-16384 // features, 16384 // features, features)
+    room = ACC - int(np.abs(weights).sum()) * 32767
+    bias = int(rng.choice([room, -room, rng.integers(-room, room)]))
+    shift = int(rng.integers(0, 16))
+    if rng.random() < 0.7:
+        shift = min(15, int(np.abs(weights).max() * 40_000 / (intervals << FRACTION)).bit_length())
+        bias = min(room, intervals << FRACTION >> 1 << shift)
+    reach = int(np.abs(weights).sum()) * 32767 + abs(bias)
+    far = max((reach >> shift) + 1, 1 << FRACTION)
+    steepest = min((ACC - (2 << FRACTION)) // (far + intervals + 1), 1 << 17)
+    steps = rng.integers(-steepest, steepest, intervals, endpoint=True)
+    steps[rng.random(intervals) < 0.2] = rng.choice([steepest, -steepest, 0])
+    return Spline(weights, bias, shift, np.concatenate([[0], steps.cumsum()]))
+
+
+MAKE = {
+    "POLY": random_polynomial,
+    "SPLN": random_spline,
+    "KNNS": random_neighbours,
+    "RBFS": lambda rng, features: random_kernel(rng, features, 1),
+    "FRST": lambda rng, features: random_forest(rng, features, 1),
+    "DENS": random_dense,
+}
 
 
 def random_regressor(rng, tag):
@@ -117,6 +147,13 @@ def random_readings(rng, regressor, rows):
     return np.stack(columns, axis=1)
 
 
+def stump(feature, points):
+    """A tree that asks once whether a feature is above its mean."""
+    none, leaves = np.array([-1, -1]), 256.0 * points * np.array([[0.0], [-1], [1]])
+    asked, children = np.concatenate([[feature], none]), np.array([[1, 0, 0], [2, 0, 0]])
+    return Tree(asked, np.zeros(3, np.int64), *children, leaves)
+
+
 def shallow_regressor(rng, tag):
     """What `roast fit` packs: calibrated channels, parameters from floating point."""
     values = np.exp(rng.normal([7, 8, 5], 0.4, (30, 3)))
@@ -124,7 +161,14 @@ def shallow_regressor(rng, tag):
     x = front.apply(front.readings(values)) / 4096
     kind = {
         "POLY": lambda: Polynomial.from_float(3, 90, 5 * rng.standard_normal(terms(3, 3)), 3),
+        "SPLN": lambda: Spline.from_float(
+            rng.standard_normal(3), -3, 3, 180 / (1 + np.exp(-np.linspace(-4, 4, 33)))
+        ),
         "KNNS": lambda: Neighbours.from_float(5, x, rng.uniform(0, 180, len(x))),
+        "RBFS": lambda: Kernel.from_float(x * 4096, 9e3 * rng.standard_normal((len(x), 1)), [9e4], 1e-8),
+        "FRST": lambda: Forest.from_float(
+            [stump(*half) for half in ((0, 20), (1, -30), (2, 9))], [23_000], 3
+        ),
         "DENS": lambda: Dense.from_float(
             [rng.standard_normal((8, 3)), 20 * rng.standard_normal((1, 8))], [rng.standard_normal(8), [90]], x
         ),

@@ -1,6 +1,7 @@
 # The kind of a model by the section that holds it; only the one in use takes heap.
 KINDS = (
     ("POLY", "polynomial", "Polynomial"),
+    ("SPLN", "spline", "Spline"),
     ("KNNS", "neighbours", "Neighbours"),
     ("DENS", "dense", "Dense"),
     ("FRST", "forest", "Forest"),

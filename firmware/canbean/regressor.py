@@ -7,7 +7,7 @@ from .kinds import load
 
 
 class Regressor:
-    # `sections`: the content of FEAT and of one of POLY, KNNS, DENS by tag
+    # `sections`: the content of FEAT and of one kind by tag
     def __init__(self, sections):
         if "FEAT" not in sections:
             raise ValueError("the model has no section FEAT")

@@ -17,6 +17,7 @@ from canbean.errors import ModelError, QuantizeError
 from canbean.tiny.dense import Dense, Layer
 from canbean.tiny.neighbours import Neighbours
 from canbean.tiny.polynomial import Polynomial, terms
+from canbean.tiny.spline import Spline
 
 
 def cups(seed, n=60, d=4):
@@ -64,6 +65,35 @@ def test_of_equally_close_neighbours_the_first_counts():
 def test_a_mean_of_neighbours_rounds_half_up():
     assert Neighbours(2, [[0], [0]], [1, 2]).predict([[0]]).tolist() == [2]
     assert Neighbours(2, [[0], [0]], [-1, -2]).predict([[0]]).tolist() == [-1]
+
+
+def test_a_curve_is_sampled_to_a_hundredth_of_a_point():
+    x, _ = cups(4, n=500, d=3)
+    weights, index = np.array([0.8, -0.3, 0.1]), np.linspace(-3, 3, 65)
+    model = Spline.from_float(weights, -3, 3, 180 / (1 + np.exp(-2 * index)))
+    place = x / 4096 @ weights
+    inside = np.abs(place) < 3
+    assert inside.sum() > 400
+    error = model.predict(x) / 256 - 180 / (1 + np.exp(-2 * place))
+    assert np.abs(error[inside]).max() < 0.15  # a straight line a tenth of a deviation
+    assert (
+        np.abs(model.predict(x) / 256 - np.interp(place, index, 180 / (1 + np.exp(-2 * index))))[inside].max()
+        < 0.05
+    )
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_a_curve_whose_knots_rise_never_falls(seed):
+    rng = np.random.default_rng(seed)
+    scores = np.sort(rng.uniform(0, 180, int(rng.integers(9, 20))))
+    model = Spline.from_float([float(rng.choice([1, -1]))], -2, float(rng.uniform(2, 4)), scores)
+    said = model.predict(np.arange(-32767, 32768, 37)[:, None])
+    assert (np.diff(said) * model.weights[0] >= 0).all()
+
+
+def test_beyond_its_ends_a_curve_goes_on_straight():
+    model = Spline.from_float([1.0], -1, 1, [40, 60, 100])
+    assert (model.predict([[-8192], [0], [8188]]) / 256).round(1).tolist() == [20, 60, 140]
 
 
 def network(seed, sizes, gain=1.0):
@@ -177,6 +207,14 @@ def test_sums_that_could_overflow_are_refused():
         lambda: Neighbours.from_float(1, [[1]], [1, 2]),
         lambda: Neighbours.from_float(1, np.zeros((1, 64)), [1]),
         lambda: Neighbours.from_float(1, np.zeros((0, 4)), []),
+        lambda: Spline.from_float([1.0], 1, 1, [0, 1]),
+        lambda: Spline.from_float([1.0], -1, 1, [0]),
+        lambda: Spline.from_float([math.nan], -1, 1, [0, 1]),
+        lambda: Spline.from_float([1.0], -1, 1, [0, math.inf]),
+        lambda: Spline.from_float([1.0], -1e-4, 1e-4, [0, 1]),
+        lambda: Spline.from_float([1.0], -1, 1, [0, 1e6]),
+        lambda: Spline.from_float([1.0], -0.1, 0.1, [0, 1e4]),
+        lambda: Spline.from_float([1.0], -1, 1, np.zeros(300)),
         lambda: Dense.from_float([], [], [[0.0]]),
         lambda: Dense.from_float([[[1.0, 2.0]]], [[0.0]], [[0.0]]),
         lambda: Dense.from_float([[[math.nan]]], [[0.0]], [[0.0]]),
@@ -196,6 +234,7 @@ def kinds():
     weights, biases = network(9, (4, 6, 1))
     return [
         Polynomial.from_float(2, 90, np.linspace(-3, 5, terms(4, 2)), 4),
+        Spline.from_float([1, 0.5, -0.2, 0.1], -2, 2, np.linspace(20, 160, 33)),
         Neighbours.from_float(3, x[:7] / 4096, y[:7]),
         Dense.from_float(weights, biases, x / 4096),
     ]

@@ -16,9 +16,12 @@ from canbean.tiny import cost, golden
 from canbean.tiny.dense import Dense
 from canbean.tiny.features import Features
 from canbean.tiny.fixed import ACCUMULATOR_LIMIT
+from canbean.tiny.forest import Forest
+from canbean.tiny.kernel import Kernel
 from canbean.tiny.neighbours import Neighbours
 from canbean.tiny.packing import Reader
 from canbean.tiny.polynomial import Polynomial
+from canbean.tiny.spline import Spline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +30,10 @@ if TYPE_CHECKING:
 
     from canbean.tiny.cbm import Model
 
-Kind = Polynomial | Neighbours | Dense
-KINDS: dict[str, type[Kind]] = {kind.tag: kind for kind in (Polynomial, Neighbours, Dense)}
+Kind = Polynomial | Spline | Neighbours | Kernel | Forest | Dense
+KINDS: dict[str, type[Kind]] = {
+    kind.tag: kind for kind in (Polynomial, Spline, Neighbours, Kernel, Forest, Dense)
+}
 POINT = 256
 
 
