@@ -1,0 +1,207 @@
+"""Curves over one index that never fall: what the families of few parameters share.
+
+The index is the weighted sum of the features that follows the roast best; of one channel it is that channel. Over it a
+curve `h(B theta)` is fitted by iteratively reweighted least squares (McCullagh and Nelder, 1989, section 2.5): B is a
+Bernstein basis, so the curve is a polynomial under a link, or straight lines between many knots with a penalty on their
+second differences (P-splines: Eilers and Marx, Statistical Science 1996). Where the free solution falls anywhere in the
+range widened by `WIDEN`, the coefficients are made to rise by non-negative least squares, which is enough for both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import comb
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import nnls
+
+from canbean.roast.regressors.ridge import solve
+from canbean.tiny.features import ONE, Features
+from canbean.tiny.regressor import Regressor
+from canbean.tiny.spline import Spline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from canbean.roast.regressors import Samples
+
+    Array = NDArray[np.float64]
+    Curve = Callable[[Array], Array]
+
+WIDEN = 0.4
+"""The curve is fitted to rise, and stored, this share of the index's range beyond both ends."""
+INTERVALS = 64
+PENALTY = 0.01
+"""Of the direction of the index, a row."""
+TURNS = 2
+STEPS = 8
+LEAST_SLOPE = 1e-2
+FAR = 2.0
+"""The most that one step moves a row under a curved link."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """The scale on which a curve is a sum: `back(to(y)) = y`, and `slope` is the derivative of `back`."""
+
+    to: Curve
+    back: Curve
+    slope: Curve
+
+
+def identity(samples: Samples) -> Link:  # noqa: ARG001 - every link is made from samples
+    """The points themselves."""
+    return Link(lambda y: y, lambda e: e, np.ones_like)
+
+
+def logarithm(samples: Samples) -> Link:
+    """The logarithm of the points above 0, or above the scale's minimum where that is below."""
+    base = min(0.0, samples.scale[0])
+
+    def power(eta: Array) -> Array:
+        return np.exp(np.clip(eta, -20.0, 9.0))
+
+    return Link(lambda y: np.log(np.maximum(y - base, 1.0)), lambda e: base + power(e), power)
+
+
+def logit(samples: Samples) -> Link:
+    """The log-odds of where on the scale the points are."""
+    low, high = samples.scale
+
+    def share(eta: Array) -> Array:
+        return np.asarray(1 / (1 + np.exp(-np.clip(eta, -20.0, 20.0))))
+
+    def to(y: Array) -> Array:
+        p = np.clip((y - low) / (high - low), 0.01, 0.99)
+        return np.asarray(np.log(p / (1 - p)))
+
+    return Link(
+        to, lambda e: low + (high - low) * share(e), lambda e: (high - low) * share(e) * (1 - share(e))
+    )
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a curve is made of.
+
+    Attributes:
+        link: makes the link of samples.
+        degree: of the polynomial, or None for straight lines between knots.
+        penalty: on second differences between knots, in squared points where the link is the identity.
+        linear: the index is of the channels themselves and not of their logarithms.
+    """
+
+    link: Callable[[Samples], Link]
+    degree: int | None = None
+    penalty: float = 0.0
+    linear: bool = False
+
+
+KNOTS = 24
+"""Of a curve of straight lines, while it is fitted."""
+
+
+def fit(samples: Samples, shape: Shape) -> Regressor:
+    """A curve in integers.
+
+    Raises:
+        QuantizeError: it does not fit the board's integers.
+    """
+    front = front_of(samples, linear=shape.linear)
+    table = front.apply(front.readings(samples.values)) / ONE
+    link = shape.link(samples)
+    start = link.to(samples.reference)
+    weights = _unit(solve(table, start, PENALTY)[1], table)
+    for turn in range(TURNS if table.shape[1] > 1 else 1):
+        index = table @ weights
+        low, high = _range(index)
+        curve = _curve(index, samples.reference, link, shape, (low, high))
+        if turn + 1 < TURNS and table.shape[1] > 1:
+            weights = _unit(weights + _turn(table, index, samples.reference, curve), table)
+    low_score, high_score = samples.scale
+    span = high_score - low_score
+    scores = np.clip(curve(np.linspace(low, high, INTERVALS + 1)), low_score - span, high_score + span)
+    kind = Spline.from_float(weights, low, high, np.maximum.accumulate(scores))
+    return Regressor(front, kind, samples.scale)
+
+
+def front_of(samples: Samples, *, linear: bool) -> Features:
+    """The front end of the index: the channels themselves, or their logarithms where they vary enough."""
+    if not linear:
+        return samples.front
+    return Features.fit(samples.values, samples.decimals, ["linear"] * len(samples.decimals))
+
+
+def _unit(weights: Array, table: Array) -> Array:
+    """The weights that make the index vary by one standard deviation; the first feature where none says anything."""
+    spread = float((table @ weights).std())
+    return weights / spread if spread > 1e-9 else np.eye(table.shape[1])[0]
+
+
+def _range(index: Array) -> tuple[float, float]:
+    low, high = float(index.min()), float(index.max())
+    wide = WIDEN * max(high - low, 1e-3)
+    return low - wide, high + wide
+
+
+def _turn(table: Array, index: Array, reference: Array, curve: Curve) -> Array:
+    """How to turn the index towards what the curve leaves: one Gauss-Newton step of a single-index model."""
+    step = 1e-3
+    slope = (curve(index + step) - curve(index - step)) / (2 * step)
+    _, turned = solve(table * slope[:, None], reference - curve(index), PENALTY)
+    return turned
+
+
+def _curve(index: Array, reference: Array, link: Link, shape: Shape, ends: tuple[float, float]) -> Curve:
+    basis, penalty = _lines(*ends, shape.penalty) if shape.degree is None else _bernstein(*ends, shape.degree)
+    grid = basis(np.linspace(*ends, INTERVALS + 1))
+    theta = _solve(basis(index), penalty, reference, link, grid)
+    return lambda at: link.back(basis(np.asarray(at, np.float64)) @ theta)
+
+
+def _bernstein(low: float, high: float, degree: int) -> tuple[Curve, Array]:
+    def basis(at: Array) -> Array:
+        t = (at - low) / (high - low)
+        return np.stack([comb(degree, k) * t**k * (1 - t) ** (degree - k) for k in range(degree + 1)], axis=1)
+
+    return basis, np.zeros((0, degree + 1))
+
+
+def _lines(low: float, high: float, penalty: float) -> tuple[Curve, Array]:
+    def basis(at: Array) -> Array:
+        place = (at - low) / (high - low) * (KNOTS - 1)
+        i = np.clip(np.floor(place).astype(int), 0, KNOTS - 2)
+        table = np.zeros((len(at), KNOTS))
+        rows = np.arange(len(at))
+        table[rows, i], table[rows, i + 1] = 1 - (place - i), place - i
+        return table
+
+    return basis, np.sqrt(penalty) * np.diff(np.eye(KNOTS), 2, axis=0)
+
+
+def _solve(basis: Array, penalty: Array, reference: Array, link: Link, grid: Array) -> Array:
+    """Coefficients of the curve of least squares among those that do not fall on the grid."""
+    count = basis.shape[1]
+    # Coefficients as a start and its increments.
+    sums = np.tril(np.ones((count, count)))
+    rows, smooth = basis @ sums, penalty @ sums
+    eta = link.to(reference)
+    theta = np.zeros(count)
+    for _ in range(STEPS):
+        slope = np.maximum(link.slope(eta), LEAST_SLOPE)
+        step = (reference - link.back(eta)) / slope
+        target = eta + (step if link.slope is np.ones_like else np.clip(step, -FAR, FAR))
+        a = np.vstack([rows * slope[:, None], smooth])
+        b = np.concatenate([target * slope, np.zeros(len(smooth))])
+        found = np.linalg.solve(a.T @ a + 1e-9 * np.eye(count), a.T @ b)
+        if (np.diff(grid @ (sums @ found)) < 0).any():
+            level = nnls(np.hstack([a, -a[:, :1]]), b, maxiter=50 * count)[0]
+            found = np.concatenate([[level[0] - level[-1]], level[1:-1]])
+        theta = sums @ found
+        moved, eta = eta, basis @ theta
+        if np.abs(eta - moved).max() < 1e-4:
+            break
+    return theta
