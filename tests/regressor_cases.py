@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 
+from canbean.tiny.blend import WHOLE, Blend
 from canbean.tiny.dense import Dense, Layer
 from canbean.tiny.features import Channel, Features
 from canbean.tiny.forest import Forest
@@ -126,6 +127,17 @@ MAKE = {
 }
 
 
+def random_blend(rng, features):
+    """Two to four kinds; some count for nothing."""
+    tags = rng.permutation(list(MAKE)[:6])[: int(rng.integers(2, 5))]
+    cuts = np.sort(rng.integers(0, WHOLE + 1, len(tags) - 1))
+    weights = np.diff([0, *cuts, WHOLE]).tolist()
+    return Blend(tuple(MAKE[str(tag)](rng, features) for tag in tags), tuple(weights))
+
+
+MAKE["BLND"] = random_blend
+
+
 def random_regressor(rng, tag):
     features = int(rng.integers(1, 7))
     front = Features(tuple(random_channel(rng) for _ in range(features)))
@@ -159,7 +171,7 @@ def shallow_regressor(rng, tag):
     values = np.exp(rng.normal([7, 8, 5], 0.4, (30, 3)))
     front = Features.fit(values)
     x = front.apply(front.readings(values)) / 4096
-    kind = {
+    kinds = {
         "POLY": lambda: Polynomial.from_float(3, 90, 5 * rng.standard_normal(terms(3, 3)), 3),
         "SPLN": lambda: Spline.from_float(
             rng.standard_normal(3), -3, 3, 180 / (1 + np.exp(-np.linspace(-4, 4, 33)))
@@ -172,5 +184,10 @@ def shallow_regressor(rng, tag):
         "DENS": lambda: Dense.from_float(
             [rng.standard_normal((8, 3)), 20 * rng.standard_normal((1, 8))], [rng.standard_normal(8), [90]], x
         ),
-    }[tag]()
-    return Regressor(front, kind, (0, 180)), front.readings(np.exp(rng.normal([7, 8, 5], 0.6, (64, 3))))
+    }
+    made = (
+        Blend.from_float([kinds[t]() for t in ("POLY", "SPLN", "RBFS")], [5, 2, 3])
+        if tag == "BLND"
+        else kinds[tag]()
+    )
+    return Regressor(front, made, (0, 180)), front.readings(np.exp(rng.normal([7, 8, 5], 0.6, (64, 3))))

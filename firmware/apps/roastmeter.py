@@ -5,7 +5,7 @@ import sys
 import canbean
 from canbean.console import Console
 
-SECTIONS = ("META", "GOLD", "FEAT", "POLY", "SPLN", "KNNS", "RBFS", "FRST", "DENS")
+SECTIONS = ("META", "GOLD", "FEAT", "BLND", "POLY", "SPLN", "KNNS", "RBFS", "FRST", "DENS")
 
 
 # 1/256 points as text with one decimal, halves up.

@@ -7,7 +7,7 @@ from .kinds import load
 
 
 class Regressor:
-    # `sections`: the content of FEAT and of one kind by tag
+    # `sections`: the content of FEAT and of one kind by tag, or of BLND and of the kinds it blends
     def __init__(self, sections):
         if "FEAT" not in sections:
             raise ValueError("the model has no section FEAT")
@@ -15,7 +15,12 @@ class Regressor:
         if self.front.size + 8 != len(sections["FEAT"]):
             raise ValueError("section FEAT does not hold what it says")
         self.low, self.high = struct.unpack_from("<ii", sections["FEAT"], self.front.size)
-        self.kind = load(sections)
+        if "BLND" in sections:
+            from .blend import Blend
+
+            self.kind = Blend(sections)
+        else:
+            self.kind = load(sections)
         self.channels = self.front.channels
         if self.kind.features != self.channels:
             raise ValueError("channels and features differ")

@@ -20,7 +20,7 @@ from canbean.tiny.neighbours import Neighbours
 from canbean.tiny.regressor import Regressor
 from regressor_cases import ACC, EDGES, random_channel, random_readings, random_regressor, shallow_regressor
 
-TAGS = ("POLY", "SPLN", "KNNS", "RBFS", "FRST", "DENS")
+TAGS = ("POLY", "SPLN", "KNNS", "RBFS", "FRST", "DENS", "BLND")
 
 
 @pytest.mark.parametrize("tag", TAGS)

@@ -5,11 +5,13 @@ import pytest
 
 from canbean.errors import ModelError, QuantizeError
 from canbean.tiny import cbm, cost, golden
+from canbean.tiny.blend import Blend
 from canbean.tiny.dense import Dense
 from canbean.tiny.features import Features
 from canbean.tiny.neighbours import Neighbours
 from canbean.tiny.polynomial import Polynomial
 from canbean.tiny.regressor import Regressor
+from canbean.tiny.spline import Spline
 
 RNG = np.random.default_rng(1)
 VALUES = np.exp(RNG.standard_normal((30, 2))) * [1000, 20]
@@ -18,7 +20,9 @@ KINDS = [
     Polynomial.from_float(1, 90, [20, -5], 2),
     Neighbours.from_float(2, [[0, 1], [1, 0], [1, 1]], [10, 20, 190]),
     Dense.from_float([[[20, -5]]], [[90]], [[0, 0]]),
+    Spline.from_float([1, 0.3], -2, 2, np.linspace(20, 160, 9)),
 ]
+KINDS.append(Blend.from_float([KINDS[0], KINDS[3]], [0.3, 0.7]))
 
 
 def model(regressor, **more):
@@ -59,6 +63,37 @@ def test_another_model_is_refused():
     with pytest.raises(ModelError, match="m: 2 channels for a model of 3"):
         Regressor.from_model(cbm.Model({"FEAT": sections["FEAT"], "POLY": three.to_bytes()}), "m")
     Regressor.from_model(model(regressor, note=b"kept"), "m")
+
+
+def test_a_blend_is_the_mean_of_its_kinds():
+    readings = FEATURES.readings(VALUES)
+    first, second = (Regressor(FEATURES, KINDS[k], (-500, 500)).predict(readings) for k in (0, 3))
+    said = Regressor(FEATURES, KINDS[-1], (-500, 500)).predict(readings)
+    assert np.abs(said - (0.3 * first + 0.7 * second)).max() <= 16  # weights are in 1/1024
+
+
+def test_a_blend_that_lacks_a_kind_or_has_another_is_refused():
+    sections = Regressor(FEATURES, KINDS[-1], (0, 180)).sections()
+    assert list(sections) == ["FEAT", "BLND", "POLY", "SPLN"]
+    lacking = {tag: content for tag, content in sections.items() if tag != "SPLN"}
+    for wrong in (lacking, {**sections, "KNNS": KINDS[1].to_bytes()}):
+        with pytest.raises(ModelError, match="m: is not the model of a meter"):
+            Regressor.from_model(cbm.Model(wrong), "m")
+    with pytest.raises(ModelError, match="m: section BLND"):
+        Regressor.from_model(cbm.Model({**sections, "BLND": sections["BLND"][:-1]}), "m")
+    heavy = bytearray(sections["BLND"])
+    heavy[8] ^= 1
+    with pytest.raises(ModelError, match="m: the weights of a blend"):
+        Regressor.from_model(cbm.Model({**sections, "BLND": bytes(heavy)}), "m")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "weights"),
+    [([0], [1]), ([0, 0], [1, 1]), ([0, 3], [1, -1]), ([0, 3], [0, 0]), ([0, 3], [1, float("nan")])],
+)
+def test_what_is_no_blend(kinds, weights):
+    with pytest.raises(QuantizeError):
+        Blend.from_float([KINDS[k] for k in kinds], weights)
 
 
 def test_a_golden_vector_that_differs_refuses_the_model():

@@ -1,6 +1,7 @@
 """A regressor: readings of a sensor's channels to a value on a scale, in integers from end to end.
 
-Sections: FEAT (`canbean.tiny.features`, then `i32 low | i32 high` of the scale in 1/256 point) and one of the kinds.
+Sections: FEAT (`canbean.tiny.features`, then `i32 low | i32 high` of the scale in 1/256 point) and one of the kinds, or BLND and
+several.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from canbean.errors import ModelError, QuantizeError
-from canbean.tiny import cost, golden
+from canbean.tiny import blend, cost, golden
+from canbean.tiny.blend import Blend
 from canbean.tiny.dense import Dense
 from canbean.tiny.features import Features
 from canbean.tiny.fixed import ACCUMULATOR_LIMIT
@@ -30,8 +32,9 @@ if TYPE_CHECKING:
 
     from canbean.tiny.cbm import Model
 
-Kind = Polynomial | Spline | Neighbours | Kernel | Forest | Dense
-KINDS: dict[str, type[Kind]] = {
+Single = Polynomial | Spline | Neighbours | Kernel | Forest | Dense
+Kind = Single | Blend
+KINDS: dict[str, type[Single]] = {
     kind.tag: kind for kind in (Polynomial, Spline, Neighbours, Kernel, Forest, Dense)
 }
 POINT = 256
@@ -61,10 +64,16 @@ class Regressor:
             raise QuantizeError(
                 f"{len(self.features.channels)} channels for a model of {self.kind.features} features"
             )
-        if isinstance(self.kind, Dense):
-            outputs = len(self.kind.layers[-1].weights)
-            if outputs != 1 or self.kind.input_low > -32767 or self.kind.input_high < 32767:
-                raise QuantizeError("the network must take all 16-bit features and give one score")
+        for kind in self.kinds:
+            if isinstance(kind, Dense):
+                outputs = len(kind.layers[-1].weights)
+                if outputs != 1 or kind.input_low > -32767 or kind.input_high < 32767:
+                    raise QuantizeError("the network must take all 16-bit features and give one score")
+
+    @property
+    def kinds(self) -> tuple[blend.Kind, ...]:
+        """The kind, or those that it blends."""
+        return self.kind.kinds if isinstance(self.kind, Blend) else (self.kind,)
 
     @property
     def limits(self) -> tuple[int, int]:
@@ -94,7 +103,7 @@ class Regressor:
     def sections(self) -> dict[str, bytes]:
         """The sections of this regressor by tag."""
         front = self.features.to_bytes() + struct.pack("<ii", *self.limits)
-        return {"FEAT": front, self.kind.tag: self.kind.to_bytes()}
+        return {"FEAT": front} | {kind.tag: kind.to_bytes() for kind in (self.kind, *self.kinds)}
 
     def golden(self, readings: ArrayLike) -> bytes:
         """A GOLD section from at most 8 rows of integer readings (n, c).
@@ -110,19 +119,21 @@ class Regressor:
         """Take the regressor out of a model file.
 
         Raises:
-            ModelError: it holds none, more than one, a damaged one, or golden vectors that it does not answer;
+            ModelError: it holds none, others than it says, a damaged one, or golden vectors that it does not answer;
                 the message begins with `name`.
         """
-        model.refuse_unknown({"FEAT", *KINDS}, name)
+        model.refuse_unknown({"FEAT", Blend.tag, *KINDS}, name)
         tags = [tag for tag in KINDS if tag in model.sections]
-        if "FEAT" not in model.sections or len(tags) != 1:
+        weights = blend.listed(model.sections[Blend.tag], name) if Blend.tag in model.sections else None
+        if "FEAT" not in model.sections or (len(tags) != 1 if weights is None else {*weights} != {*tags}):
             raise ModelError(f"{name}: is not the model of a meter (FEAT and one of {', '.join(KINDS)})")
         reader = Reader(model.sections["FEAT"], f"{name}: section FEAT")
         features = Features.parse(reader)
         low, high = reader.struct("ii")
         reader.end()
-        kind = KINDS[tags[0]].from_bytes(model.sections[tags[0]], name)
+        made = {tag: KINDS[tag].from_bytes(model.sections[tag], name) for tag in weights or tags}
         try:
+            kind = Blend(tuple(made.values()), tuple(weights.values())) if weights else made[tags[0]]
             regressor = cls(features, kind, (low / POINT, high / POINT))
         except QuantizeError as error:
             raise ModelError(f"{name}: {error}") from error

@@ -118,7 +118,7 @@ def fit(samples: Samples, shape: Shape) -> Regressor:
     for turn in range(TURNS if table.shape[1] > 1 else 1):
         index = table @ weights
         low, high = _range(index)
-        curve = _curve(index, samples.reference, link, shape, (low, high))
+        curve = over(index, samples.reference, link, shape, (low, high))
         if turn + 1 < TURNS and table.shape[1] > 1:
             weights = _unit(weights + _turn(table, index, samples.reference, curve), table)
     low_score, high_score = samples.scale
@@ -155,7 +155,7 @@ def _turn(table: Array, index: Array, reference: Array, curve: Curve) -> Array:
     return turned
 
 
-def _curve(index: Array, reference: Array, link: Link, shape: Shape, ends: tuple[float, float]) -> Curve:
+def over(index: Array, reference: Array, link: Link, shape: Shape, ends: tuple[float, float]) -> Curve:
     basis, penalty = _lines(*ends, shape.penalty) if shape.degree is None else _bernstein(*ends, shape.degree)
     grid = basis(np.linspace(*ends, INTERVALS + 1))
     theta = _solve(basis(index), penalty, reference, link, grid)
