@@ -1,8 +1,8 @@
 """From pairs to a packed meter, and an honest figure of how well it will read a lot it has not seen.
 
 Every error is of the integers that go onto the board, on lots left out. The meter's own figures are nested: in each
-outer fold the family is chosen by folds inside what is learned from, so the choice has not seen what it is judged on
-(Varma and Simon, BMC Bioinformatics 2006).
+outer fold the model is chosen, and blended, by folds inside what is learned from, so the choice has not seen what it is
+judged on (Varma and Simon, BMC Bioinformatics 2006). The rule of the choice is in `canbean.roast.choice`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it publishes no type information
 
 from canbean.errors import QuantizeError, UsageError
-from canbean.roast import measures, meter, regressors
+from canbean.roast import blending, measures, meter, regressors
+from canbean.roast.agreement import Agreement, agreement
+from canbean.roast.choice import BOARD_MS, RULE, Candidate, choose
+from canbean.roast.monotone import rises
 from canbean.roast.pairs import check
 from canbean.roast.regressors import Samples
+from canbean.roast.scale import DEFAULT, Scale, Shown, custom
 from canbean.tiny import cbm, cost
 from canbean.tiny.regressor import POINT
 
@@ -26,16 +30,26 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from canbean.roast.pairs import Pairs
-    from canbean.roast.regressors import Family
+    from canbean.roast.regressors import Family, Fold
     from canbean.tiny.cbm import Model
     from canbean.tiny.regressor import Regressor
 
+    Array = NDArray[np.float64]
+
+ALL_LOTS = 15
+"""Up to so many lots each is left out alone."""
 OUTER = 10
 INNER = 4
-SCALE = (0.0, 180.0)
 TOLERANCE = 5.0
+BYTES_MOST = 4096
+"""A meter's sections are read into the heap of a board that has little of it."""
 FIGURES = ("rmse", "mae", "p95", "max", "within_tolerance")
 NESTED = ("rmse", "p95", "max")
+LIGHT = {"red", "green", "blue", "clear", "infrared"}
+"""Light channels by their usual names; as calibrated reflectances they are in percent."""
+PERCENT_MOST = 130.0
+DECIMALS = {"temperature": 2}
+"""Of calibrated channels; reflectances have 3."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,15 +57,17 @@ class Fit:
     """A fitted meter with its figures.
 
     Attributes:
-        model: the model file's content, of the chosen family fitted on all pairs.
-        chosen: the family's name.
-        models: per family `rmse mae p95 max within_tolerance bytes board_ms board_ms_source`.
+        model: the model file's content, of the chosen model fitted on all pairs.
+        chosen: the model's name.
+        models: per model `rmse mae p95 max within_tolerance monotone bytes board_ms board_ms_source`.
         selected: `rmse p95 max coverage90`, nested.
         half_width: nine readings in ten of a new lot are expected within this.
-        held_out: per family what it said of each row (n,) when the row's lot was left out.
-        nested: what the family chosen without the row's fold said of each row (n,).
+        agreement: the nested readings beside the reference, both taken to be noisy.
+        blend: who is in the blend, with which weight; empty where there is none.
+        held_out: per model what it said of each row (n,) when the row's lot was left out.
+        nested: what the model chosen without the row's fold said of each row (n,).
         pairs: what was fitted.
-        scale: lowest and highest value.
+        shown: how values are shown: the scale, the interval, whether channels are calibrated.
         warnings: what a person should know before believing it.
     """
 
@@ -60,11 +76,18 @@ class Fit:
     models: Mapping[str, Mapping[str, Any]]
     selected: Mapping[str, float]
     half_width: float
-    held_out: Mapping[str, NDArray[np.float64]]
-    nested: NDArray[np.float64]
+    agreement: Agreement
+    blend: Mapping[str, float]
+    held_out: Mapping[str, Array]
+    nested: Array
     pairs: Pairs
-    scale: tuple[float, float]
+    shown: Shown
     warnings: tuple[str, ...]
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Lowest and highest value."""
+        return self.shown.scale.span
 
     def as_json(self) -> dict[str, Any]:
         """The object of `roast fit --json`."""
@@ -73,21 +96,42 @@ class Fit:
             "pairs": len(self.pairs),
             "groups": len(self.pairs.lots),
             "scale": [_short(limit) for limit in self.scale],
+            "scale_name": self.shown.scale.name,
+            "calibrated": self.shown.calibrated,
             "chosen": self.chosen,
+            "rule": RULE,
             "models": {name: dict(figures) for name, figures in self.models.items()},
+            "blend": dict(self.blend),
             "selected": dict(self.selected),
+            "half_width": self.half_width,
+            "agreement": self.agreement.as_json(),
             "warnings": list(self.warnings),
         }
 
 
 @dataclass(frozen=True, eq=False)
 class _Tried:
-    """A family on held-out lots: `outer` (n,), and for each outer fold `inner` (rows learned from,)."""
+    """A model on held-out lots.
+
+    Attributes:
+        outer: what it said of each row (n,) left out.
+        inner: for each outer fold what it said of the rows learned from, their lots left out in turn.
+        folds: for each outer fold what was fitted on the rows learned from, and whether that rises.
+        whole: fitted on all rows, and whether that rises.
+    """
 
     name: str
-    family: Family
-    outer: NDArray[np.float64]
-    inner: tuple[NDArray[np.float64], ...]
+    outer: Array
+    inner: tuple[Array, ...]
+    folds: tuple[tuple[Regressor, bool], ...]
+    whole: tuple[Regressor, bool]
+
+    def candidate(self, said: Array, samples: Samples, fitted: tuple[Regressor, bool]) -> Candidate:
+        """As the choice sees it, by what it said of the samples' rows."""
+        regressor, monotone = fitted
+        return Candidate.of(
+            self.name, said - samples.reference, samples.lot, monotone=monotone, size=_size(regressor)
+        )
 
 
 def data(pairs: Pairs) -> str:
@@ -95,25 +139,36 @@ def data(pairs: Pairs) -> str:
     return "simulated" if pairs.simulated else "recorded"
 
 
+def is_calibrated(pairs: Pairs) -> bool:
+    """Whether the light channels are reflectances in percent and not counts of a unit: by their names and values."""
+    light = [k for k, name in enumerate(pairs.channel_names) if name != "temperature"]
+    return {pairs.channel_names[k] for k in light} <= LIGHT and bool(
+        (np.abs(pairs.channels[:, light]) <= PERCENT_MOST).all()
+    )
+
+
 def fit(
     pairs: Pairs,
-    scale: tuple[float, float] = SCALE,
+    scale: Scale | tuple[float, float] = DEFAULT,
     tolerance: float = TOLERANCE,
     models: Sequence[str] | None = None,
     seed: int = 0,
     *,
     name: str = "roast meter",
+    calibrated: bool | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Fit:
-    """Fit the families, choose one, pack it.
+    """Fit the models, choose one, pack it.
 
     Args:
         pairs: sensor readings beside the professional meter's.
-        scale: lowest and highest value of that meter.
+        scale: of that meter.
         tolerance: what counts as agreeing, in points.
-        models: families to try; all if not given.
+        models: families to try, and `blend`; all if not given. A few cheap ones, such as `["cubic", "ridge"]`, take a
+            fraction of a second.
         seed: of the random starts; the same pairs and seed give the same bytes.
         name: what the model calls itself.
+        calibrated: whether the channels are calibrated reflectances; by `is_calibrated` if not given.
         progress: is told the share done, 0 to 1.
 
     Raises:
@@ -123,13 +178,18 @@ def fit(
     """
     if not tolerance > 0:
         raise UsageError(f"tolerance {tolerance:g}: must be above 0")
+    on = scale if isinstance(scale, Scale) else custom(*scale)
+    families = list(regressors.chosen(models))
     # Threads cost more than they bring on tables of this size: twice the time on a busy laptop.
     with threadpool_limits(limits=1):
+        checked = check(pairs, on.span)
+        shown = Shown(on, calibrated=is_calibrated(pairs) if calibrated is None else calibrated)
         return _fit(
-            check(pairs, scale),
-            scale,
+            checked,
+            shown,
             tolerance,
-            families=list(regressors.chosen(models)),
+            families=families,
+            blended=models is None or regressors.BLEND in models,
             seed=seed,
             name=name,
             progress=progress,
@@ -138,30 +198,43 @@ def fit(
 
 def _fit(
     pairs: Pairs,
-    scale: tuple[float, float],
+    shown: Shown,
     tolerance: float,
     *,
     families: Sequence[tuple[str, Family]],
+    blended: bool,
     seed: int,
     name: str,
     progress: Callable[[float], None] | None,
 ) -> Fit:
     moving = [k for k in range(len(pairs.channel_names)) if np.ptp(pairs.raw[:, k]) > 0]
     channels = [pairs.channel_names[k] for k in moving]
-    decimals = tuple(pairs.decimals[k] for k in moving)
-    samples = Samples(pairs.channels[:, moving], decimals, pairs.reference, pairs.lot, scale)
-    folds = samples.folds(OUTER)
+    decimals = tuple(
+        DECIMALS.get(pairs.channel_names[k], 3) if shown.calibrated else pairs.decimals[k] for k in moving
+    )
+    samples = Samples(pairs.channels[:, moving], decimals, pairs.reference, pairs.lot, shown.scale.span)
+    folds = samples.folds(outer_folds(samples.lot))
     tried, warnings = _try_all(samples, folds, families, seed, progress)
+    recipe: Mapping[str, float] = {}
+    if blended and len(tried) > 1:
+        try:
+            mixed, recipe = _blend(samples, folds, tried)
+            tried.append(mixed)
+        except QuantizeError as error:
+            warnings.append(f"{regressors.BLEND} is left out: {error}")
+    tried = _fitting(tried, warnings)
 
-    choice = choose({t.name: _rmse(t.outer - pairs.reference) for t in tried})
+    one_channel = len(channels) == 1
+    choice = choose([t.candidate(t.outer, samples, t.whole) for t in tried], one_channel=one_channel)
     nested, coverage = _nested(samples, folds, tried)
     half_width = measures.half_width(nested - pairs.reference, pairs.lot)
     selected = {k: measures.errors(nested, pairs.reference, tolerance)[k] for k in NESTED}
     selected["coverage90"] = coverage
+    shown = Shown.of(shown.scale, [(shown.scale.minimum, half_width)], calibrated=shown.calibrated)
     built: dict[str, Model] = {}
     figures: dict[str, dict[str, Any]] = {}
     for t in tried:
-        regressor = t.family.fit(samples, seed)
+        regressor, monotone = t.whole
         held = measures.errors(t.outer, pairs.reference, tolerance)
         about = {
             "name": name,
@@ -171,12 +244,17 @@ def _fit(
             "errors": {k: round(v, 3) for k, v in selected.items()},
             "half_width": round(half_width, 3),
         }
-        built[t.name] = meter.build(regressor, channels, samples.values, pairs.reference, about)
+        built[t.name] = meter.build(regressor, channels, samples.values, pairs.reference, shown, about)
         figures[t.name] = {k: held[k] for k in FIGURES} | {
+            "monotone": monotone,
             "bytes": len(cbm.pack(built[t.name])),
             "board_ms": regressor.board_ms,
             "board_ms_source": cost.SOURCE,
         }
+    if not figures[choice]["monotone"]:
+        warnings.append(
+            f"{choice} falls somewhere as the coffee gets lighter: pairs that fill the scale help"
+        )
     if progress:
         progress(1.0)
     return Fit(
@@ -185,27 +263,28 @@ def _fit(
         models=figures,
         selected=selected,
         half_width=half_width,
+        agreement=agreement(nested, pairs.reference, pairs.lot),
+        blend=recipe,
         held_out={t.name: t.outer for t in tried},
         nested=nested,
         pairs=pairs,
-        scale=scale,
+        shown=shown,
         warnings=(*pairs.warnings, *warnings),
     )
 
 
-def choose(rmse: Mapping[str, float]) -> str:
-    """The family of the least error on lots left out; of equals the first by name."""
-    return min(sorted(rmse), key=lambda name: rmse[name])
+def outer_folds(lot: NDArray[np.int64]) -> int:
+    """How many folds: each lot alone where there are few."""
+    lots = len(np.unique(lot))
+    return lots if lots <= ALL_LOTS else OUTER
 
 
-def readings(regressor: Regressor, values: NDArray[np.float64]) -> NDArray[np.float64]:
+def readings(regressor: Regressor, values: Array) -> Array:
     """What the board will say (n,) of sensor channels (n, c): integers all the way, then points."""
     return regressor.predict(regressor.features.readings(values)) / POINT
 
 
-def held_out(
-    family: Family, samples: Samples, folds: Sequence[regressors.Fold], seed: int
-) -> NDArray[np.float64]:
+def held_out(family: Family, samples: Samples, folds: Sequence[Fold], seed: int) -> Array:
     """What a family says of each row (n,) when it has not learned from the row's lot."""
     said = np.empty(len(samples))
     for learn, left in folds:
@@ -215,7 +294,7 @@ def held_out(
 
 def _try_all(
     samples: Samples,
-    folds: Sequence[regressors.Fold],
+    folds: Sequence[Fold],
     families: Sequence[tuple[str, Family]],
     seed: int,
     progress: Callable[[float], None] | None,
@@ -225,14 +304,18 @@ def _try_all(
     warnings: list[str] = []
     for number, (name, family) in enumerate(families):
         try:
-            outer = held_out(family, samples, folds, seed)
-            inner = []
-            for done, (learn, _) in enumerate(folds):
+            outer = np.empty(len(samples))
+            inner, fitted = [], []
+            for done, (learn, left) in enumerate(folds):
                 inside = samples.rows(learn)
+                regressor = family.fit(inside, seed)
+                outer[left] = readings(regressor, samples.values[left])
+                fitted.append((regressor, rises(regressor, inside)))
                 inner.append(held_out(family, inside, inside.folds(INNER), seed))
                 if progress:
                     progress((number + (done + 1) / len(folds)) / (len(families) + 1))
-            tried.append(_Tried(name, family, outer, tuple(inner)))
+            whole = family.fit(samples, seed)
+            tried.append(_Tried(name, outer, tuple(inner), tuple(fitted), (whole, rises(whole, samples))))
         except QuantizeError as error:
             warnings.append(f"{name} is left out: {error}")
     if not tried:
@@ -240,27 +323,66 @@ def _try_all(
     return tried, warnings
 
 
-def _nested(
-    samples: Samples, folds: Sequence[regressors.Fold], tried: Sequence[_Tried]
-) -> tuple[NDArray[np.float64], float]:
+def _blend(
+    samples: Samples, folds: Sequence[Fold], tried: Sequence[_Tried]
+) -> tuple[_Tried, Mapping[str, float]]:
+    """The blend of what was tried, made anew in each fold, and the recipe of the one on all rows."""
+    outer = np.empty(len(samples))
+    inner, fitted = [], []
+    for k, (learn, left) in enumerate(folds):
+        inside = samples.rows(learn)
+        said = {t.name: t.inner[k] for t in tried}
+        models = {t.name: t.folds[k][0] for t in tried}
+        regressor = blending.build(models, blending.recipe(said, inside.reference, models))
+        outer[left] = readings(regressor, samples.values[left])
+        fitted.append((regressor, rises(regressor, inside)))
+        inner.append(blending.cross_fitted(said, inside.reference, inside.folds(INNER), models))
+    models = {t.name: t.whole[0] for t in tried}
+    recipe = blending.recipe({t.name: t.outer for t in tried}, samples.reference, models)
+    whole = blending.build(models, recipe)
+    mixed = _Tried(regressors.BLEND, outer, tuple(inner), tuple(fitted), (whole, rises(whole, samples)))
+    return mixed, recipe.weights
+
+
+def _fitting(tried: Sequence[_Tried], warnings: list[str]) -> list[_Tried]:
+    """Those within the board's time and heap; what is not is named among the warnings."""
+    kept = []
+    for t in tried:
+        regressor, _ = t.whole
+        if regressor.board_ms > BOARD_MS:
+            warnings.append(
+                f"{t.name} is left out: about {regressor.board_ms:.0f} ms on the board, {BOARD_MS:g} at most"
+            )
+        elif _size(regressor) > BYTES_MOST:
+            warnings.append(f"{t.name} is left out: {_size(regressor)} bytes, {BYTES_MOST} at most")
+        else:
+            kept.append(t)
+    if not kept:
+        raise QuantizeError(f"no model fits the board: {'; '.join(warnings)}")
+    return kept
+
+
+def _nested(samples: Samples, folds: Sequence[Fold], tried: Sequence[_Tried]) -> tuple[Array, float]:
     """What the choice made inside each fold says of the rows outside (n,), and how often its interval holds them.
 
     The interval of a fold comes from the residuals of its inner folds; lots count alike in the coverage.
     """
     said, inside = np.empty(len(samples)), np.empty(len(samples), bool)
+    one_channel = samples.values.shape[1] == 1
     for k, (learn, left) in enumerate(folds):
-        true = samples.reference[learn]
-        name = choose({t.name: _rmse(t.inner[k] - true) for t in tried})
+        rows = samples.rows(learn)
+        name = choose([t.candidate(t.inner[k], rows, t.folds[k]) for t in tried], one_channel=one_channel)
         best = next(t for t in tried if t.name == name)
         said[left] = best.outer[left]
-        width = measures.half_width(best.inner[k] - true, samples.lot[learn])
+        width = measures.half_width(best.inner[k] - rows.reference, rows.lot)
         inside[left] = np.abs(said[left] - samples.reference[left]) <= width
-    rows = np.bincount(samples.lot)
-    return said, float(np.mean((np.bincount(samples.lot, inside) / np.maximum(rows, 1))[rows > 0]))
+    count = np.bincount(samples.lot)
+    held = np.bincount(samples.lot, inside) / np.maximum(count, 1)
+    return said, float(np.mean(held[count > 0]))
 
 
-def _rmse(error: NDArray[np.float64]) -> float:
-    return float(np.sqrt(np.mean(error**2)))
+def _size(regressor: Regressor) -> int:
+    return sum(map(len, regressor.sections().values()))
 
 
 def _short(limit: float) -> float:

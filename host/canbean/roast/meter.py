@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from canbean.errors import ModelError
+from canbean.roast.scale import TAG, Shown
 from canbean.tiny.cbm import Model, encode_meta
 from canbean.tiny.golden import VECTORS_MOST
 from canbean.tiny.regressor import POINT, Regressor
@@ -30,12 +31,14 @@ class Meter:
         regressor: sensor channels to a value on the scale, in integers.
         channels: names of the sensor channels, in the order of the regressor's.
         half_width: nine readings in ten of a new lot are within this of the professional meter; None if not known.
+        shown: how scores are shown; None in a model from before there was `scal`.
         meta: all that META says.
     """
 
     regressor: Regressor
     channels: tuple[str, ...]
     half_width: float | None
+    shown: Shown | None
     meta: Mapping[str, Any]
 
     @property
@@ -48,11 +51,12 @@ class Meter:
         return self.regressor.predict(self.regressor.features.readings(values)) / POINT
 
 
-def build(
+def build(  # noqa: PLR0917 - in the order of the file
     regressor: Regressor,
     channels: Sequence[str],
     values: NDArray[np.float64],
     reference: NDArray[np.float64],
+    shown: Shown,
     about: Mapping[str, Any],
 ) -> Model:
     """A model file's content.
@@ -62,6 +66,7 @@ def build(
         channels: names of its sensor channels.
         values: sensor channels of all pairs (n, c), from which golden vectors are taken, spread over the scale.
         reference: of those pairs (n,).
+        shown: how scores are shown, for the section `scal`.
         about: what else META says.
     """
     decimals = regressor.features.decimals
@@ -70,6 +75,7 @@ def build(
         **about,
         "app": APP,
         "scale": scale,
+        "calibrated": shown.calibrated,
         "channels": [list(c) for c in zip(channels, decimals, strict=True)],
     }
     if regressor.quantization is not None:
@@ -78,7 +84,7 @@ def build(
     order = np.argsort(reference, kind="stable")
     rows = order[np.rint(np.linspace(0, len(order) - 1, most)).astype(int)]
     golden = regressor.golden(regressor.features.readings(values[rows]))
-    return Model({"META": encode_meta(meta), **regressor.sections(), "GOLD": golden})
+    return Model({"META": encode_meta(meta), **regressor.sections(), TAG: shown.to_bytes(), "GOLD": golden})
 
 
 def load(model: Model, name: str = "model") -> Meter:
@@ -101,4 +107,8 @@ def load(model: Model, name: str = "model") -> Meter:
         )
     if half is not None and (isinstance(half, bool) or not isinstance(half, (int, float)) or half < 0):
         raise ModelError(f"{name}: half_width in META is not a number")
-    return Meter(regressor, tuple(c[0] for c in channels or ()), None if half is None else float(half), meta)
+    shown = Shown.from_bytes(model.sections[TAG], name) if TAG in model.sections else None
+    if shown and shown.scale.span != regressor.scale:
+        raise ModelError(f"{name}: section {TAG} has another scale than FEAT")
+    names = tuple(c[0] for c in channels or ())
+    return Meter(regressor, names, None if half is None else float(half), shown, meta)

@@ -168,12 +168,19 @@ def parse(text: str) -> Scale:
             f"--scale {text!r}: give the lowest and the highest value, such as 0:180 or 0:180:0.5 with a rounding, "
             f"or one of {', '.join(SCALES)}"
         )
-    low, high = float(parts[0]), float(parts[1])
-    rounding = float(parts[2]) if len(parts) == 3 else DEFAULT.rounding
     try:
-        return Scale(f"{low:g}-{high:g}", low, high, rounding)
+        return custom(*map(float, parts))
     except UsageError as error:
         raise UsageError(f"--scale {text!r}: {error}") from None
+
+
+def custom(low: float, high: float, rounding: float = DEFAULT.rounding) -> Scale:
+    """A scale that has no name but its limits.
+
+    Raises:
+        UsageError: see `Scale`.
+    """
+    return Scale(f"{low:g}-{high:g}", low, high, rounding)
 
 
 @dataclass(frozen=True, eq=False)

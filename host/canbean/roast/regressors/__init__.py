@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from canbean.tiny.regressor import Regressor
 
+BLEND = "blend"
+"""Not a family: it is made of those that were fitted (`canbean.roast.blending`)."""
+
 Fold = tuple["NDArray[np.int64]", "NDArray[np.int64]"]
 
 
@@ -105,17 +108,18 @@ def family(name: str) -> Family:
         UsageError: there is none of that name.
     """
     if name not in names():
-        raise UsageError(f"no model {name!r}: there are {', '.join(names())}")
+        raise UsageError(f"no model {name!r}: there are {', '.join([*names(), BLEND])}")
     return cast("Family", importlib.import_module(f"{__name__}.{name}"))
 
 
 def chosen(wanted: Sequence[str] | None) -> Iterator[tuple[str, Family]]:
-    """The families asked for, each once, or all of them.
+    """The families asked for, each once, or all of them; `blend` is made of others and passed over.
 
     Raises:
         UsageError: there is none of a name, or the list is empty.
     """
-    if wanted is not None and not wanted:
-        raise UsageError(f"no model is named: there are {', '.join(names())}")
+    if wanted is not None and not set(wanted) - {BLEND}:
+        raise UsageError(f"no model is named beside the blend: there are {', '.join(names())}")
     for name in dict.fromkeys(names() if wanted is None else wanted):
-        yield name, family(name)
+        if name != BLEND:
+            yield name, family(name)
