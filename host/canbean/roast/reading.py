@@ -1,0 +1,169 @@
+"""What a roast meter says of one measurement, and in words why it says no number."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from canbean.errors import BoardError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+OK = "ok"
+NOT_CALIBRATED = "not calibrated"
+STALE = "the calibration is stale: run `canbean roast calibrate`"
+WHY = {
+    "empty": "nothing lies on the window: put a tamped cup on it",
+    "saturated": "too much light comes back: is this coffee?",
+    "ambient light": "light of the room reaches the sensor: close the lid",
+    "not settled": "it does not settle: leave the cup still",
+    "dirty window": "the window is dirty: wipe it, dry, and read again",
+    NOT_CALIBRATED: "this unit is not calibrated: run `canbean roast calibrate`",
+}
+"""Quality of a reading to what a person can do about it."""
+LIGHT = {2: ("red", "infrared"), 4: ("red", "green", "blue", "clear")}
+"""Channels of the sensors by their number: MAX3010x, and TCS34725 or TCS3200."""
+TEMPERATURE = "temperature"
+
+
+class Channel(NamedTuple):
+    """One channel of a reading: `value` in the channel's own unit, with so many decimals on the board."""
+
+    name: str
+    value: float
+    decimals: int
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One `reading` line of a meter.
+
+    Attributes:
+        value: on the meter's scale; None where `quality` is not ok.
+        low, high: ends of the 90 % interval, None where the model has none.
+        degree: name of the degree of roast, None where the scale names none.
+        quality: `ok`, or why there is no number.
+        stale: whether the calibration is too old; None when the board knows no date.
+        raw: the integers that the regressor was given.
+        counts: what the sensor said, None for a fed sample.
+        celsius: of the sensor's die, None where it has no thermometer.
+        t: seconds since the board started.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    degree: str | None
+    quality: str
+    stale: bool | None
+    raw: tuple[int, ...]
+    counts: tuple[int, ...] | None
+    celsius: float | None
+    t: float | None
+
+    @property
+    def why(self) -> str:
+        """Why there is no number and what to do; `""` when there is one."""
+        if self.quality == OK:
+            return "" if self.value is not None else "the meter gives no number"
+        return WHY.get(self.quality, self.quality)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What to know of a number besides it."""
+        return [STALE] if self.stale else []
+
+    def as_json(self) -> dict[str, Any]:
+        """As the page and `roast read --json` have it: the board's keys, then `why`."""
+        return {
+            "t": self.t,
+            "value": self.value,
+            "low": self.low,
+            "high": self.high,
+            "degree": self.degree,
+            "quality": self.quality,
+            "stale": self.stale,
+            "raw": list(self.raw),
+            "counts": None if self.counts is None else list(self.counts),
+            "celsius": self.celsius,
+            "why": self.why,
+        }
+
+
+def parse(values: Mapping[str, Any], name: str = "meter") -> Reading:
+    """A `reading` line by key; older firmware says fewer keys, and those it lacks are None.
+
+    Raises:
+        BoardError: a key holds what it cannot hold; the message names it.
+    """
+    quality = values.get("quality", OK)
+    if not isinstance(quality, str):
+        raise BoardError(f"{name}: a reading whose quality is {quality!r}: update the firmware")
+    degree = values.get("degree")
+    raw = _integers(values.get("raw") or [], "raw", name)
+    counts = values.get("counts")
+    ok = quality == OK
+    return Reading(
+        value=_number(values, "value", name) if ok else None,
+        low=_number(values, "low", name) if ok else None,
+        high=_number(values, "high", name) if ok else None,
+        degree=str(degree) if ok and degree is not None else None,
+        quality=quality,
+        stale=values["stale"] if isinstance(values.get("stale"), bool) else None,
+        raw=raw,
+        counts=None if counts is None else _integers(counts, "counts", name),
+        celsius=_number(values, "celsius", name),
+        t=_number(values, "t", name),
+    )
+
+
+def _number(values: Mapping[str, Any], key: str, name: str) -> float | None:
+    value = values.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise BoardError(f"{name}: a reading whose {key} is {value!r}: update the firmware")
+    return float(value)
+
+
+def _integers(values: Any, key: str, name: str) -> tuple[int, ...]:
+    if not isinstance(values, list) or any(isinstance(v, bool) or not isinstance(v, int) for v in values):
+        raise BoardError(f"{name}: a reading whose {key} is {values!r}: update the firmware")
+    return tuple(values)
+
+
+def channels(reading: Reading, names: Sequence[str] | None = None, *, counts: bool = False) -> list[Channel]:
+    """The channels of a reading as a pairs file has them: light in percent or counts, then the die's temperature.
+
+    Args:
+        reading: of quality ok, or not calibrated where counts are wanted.
+        names: of the light channels; None takes those of the sensor with so many.
+        counts: what the sensor said instead of reflectances: what a unit that is not calibrated can give.
+
+    Raises:
+        BoardError: there are no such integers in the reading, or `names` are not as many.
+    """
+    light = reading.counts if counts else reading.raw
+    if not light:
+        raise BoardError(f"the meter sends no {'counts' if counts else 'channels'}: update its firmware")
+    given, decimals = list(light), 0
+    temperature = None if reading.celsius is None else Channel(TEMPERATURE, round(reading.celsius, 2), 2)
+    if not counts:
+        # reflectances in thousandths of a percent, unless the regressor is given the counts as they are
+        as_counted = reading.counts is not None and given[: len(reading.counts)] == list(reading.counts)
+        decimals = 0 if as_counted else 3
+        if len(given) in {n + 1 for n in LIGHT} or (names is not None and len(given) == len(names) + 1):
+            celsius100 = given.pop()
+            if temperature is None:
+                temperature = Channel(TEMPERATURE, celsius100 / 100, 2)
+    called = LIGHT.get(len(given), tuple(f"channel{k + 1}" for k in range(len(given))))
+    if names is not None:
+        called = tuple(names)
+    if len(called) != len(given):
+        raise BoardError(
+            f"the meter sends {len(given)} light channels, not {len(called)} ({', '.join(called)})"
+        )
+    found = [Channel(n, v / 10**decimals, decimals) for n, v in zip(called, given, strict=True)]
+    return [*found, temperature] if temperature is not None else found
