@@ -1,0 +1,102 @@
+"""A roast meter on a serial port: asked for readings, one by one or as long as it takes.
+
+`follow` goes on through ports that go away and boards that restart; it says when the meter left and when it is back.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from canbean.board.link import Board, Record
+from canbean.errors import BoardError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+APP = "roastmeter"
+READ_S = 12.0
+"""A reading that waits for a cup to settle takes at most 5 s; a board that says nothing for longer is gone."""
+RETRY_S = 1.0
+"""Pause before a port that went away is tried again."""
+
+
+class Link(NamedTuple):
+    """The meter came or went: `there`, and in words."""
+
+    there: bool
+    words: str
+
+
+def open_meter(port: str, timeout: float = 5.0) -> Board:
+    """Open a port that a roast meter is on.
+
+    Raises:
+        BoardError: no board answers, it is another one, or it refuses its model.
+    """
+    board = Board(port, timeout)
+    wrong = ""
+    if board.hello.get("app") != APP:
+        wrong = f"runs {board.hello.get('app')!r}, not the roast meter"
+    elif board.hello.get("golden") not in {"ok", None}:
+        wrong = f"the meter refuses its model: {board.refusal}"
+    if wrong:
+        board.close()
+        raise BoardError(f"{port}: {wrong}")
+    return board
+
+
+def read(board: Board) -> Record:
+    """One `reading` line.
+
+    Raises:
+        BoardError: the meter says an error instead, does not answer in time, or the port is gone.
+    """
+    return board.ask("read", "reading", READ_S)
+
+
+def follow(
+    port: str,
+    sleep: Callable[[], bool],
+    *,
+    retry: Callable[[float], bool] | None = None,
+    asked: Callable[[], None] = lambda: None,
+) -> Iterator[Record | Link]:
+    """Readings of a meter, without end; each time it comes or goes a `Link`.
+
+    Args:
+        port: device or pyserial URL.
+        sleep: waits until the next reading is wanted; True ends.
+        retry: waits before a port is tried again, for so many seconds; True ends.
+        asked: is called when a reading begins.
+
+    Raises:
+        BoardError: the first time, no roast meter answers at this port.
+    """
+    wait = retry or _wait
+    hello: dict[str, Any] = {}
+    said = ""
+    while True:
+        try:
+            with open_meter(port) as board:
+                yield Link(there=True, words=f"{port}: the meter is there{' again' if hello else ''}")
+                hello, said = board.hello, ""
+                while True:
+                    asked()
+                    yield read(board)
+                    if sleep():
+                        return
+        except BoardError as error:
+            if not hello:
+                raise
+            if str(error) != said:
+                # once for each reason, not with every try
+                said = str(error)
+                yield Link(there=False, words=said)
+        if wait(RETRY_S):
+            return
+
+
+def _wait(seconds: float) -> bool:
+    time.sleep(seconds)
+    return False
