@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 APP = "roastmeter"
 READ_S = 12.0
 """A reading that waits for a cup to settle takes at most 5 s; a board that says nothing for longer is gone."""
+FRESH_S = 4.0
+"""A meter that reads all the time has begun and ended a reading in so many seconds."""
+POLL_S = 0.2
 RETRY_S = 1.0
 """Pause before a port that went away is tried again."""
 
@@ -55,12 +58,35 @@ def read(board: Board) -> Record:
     return board.ask("read", "reading", READ_S)
 
 
+def fresh(
+    board: Board,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Record:
+    """A reading that began after now: the meter reads all the time, and tells what it read last.
+
+    Counts of two readings never agree by chance: the second change is of a reading that began after the first. A sensor
+    without noise, as the virtual board's, is believed after a while.
+
+    Raises:
+        BoardError: as `read`.
+    """
+    record = read(board)
+    counts, changes, end = record.values.get("counts"), 0, clock() + FRESH_S
+    while counts is not None and changes < 2 and clock() < end:
+        sleep(POLL_S)
+        record = read(board)
+        changes += record.values.get("counts") != counts
+        counts = record.values.get("counts")
+    return record
+
+
 def follow(
     port: str,
     sleep: Callable[[], bool],
     *,
     retry: Callable[[float], bool] | None = None,
-    asked: Callable[[], None] = lambda: None,
+    anew: Callable[[], bool] = lambda: False,
 ) -> Iterator[Record | Link]:
     """Readings of a meter, without end; each time it comes or goes a `Link`.
 
@@ -68,7 +94,7 @@ def follow(
         port: device or pyserial URL.
         sleep: waits until the next reading is wanted; True ends.
         retry: waits before a port is tried again, for so many seconds; True ends.
-        asked: is called when a reading begins.
+        anew: whether the next reading has to be a `fresh` one; asked before each.
 
     Raises:
         BoardError: the first time, no roast meter answers at this port.
@@ -82,8 +108,7 @@ def follow(
                 yield Link(there=True, words=f"{port}: the meter is there{' again' if hello else ''}")
                 hello, said = board.hello, ""
                 while True:
-                    asked()
-                    yield read(board)
+                    yield fresh(board) if anew() else read(board)
                     if sleep():
                         return
         except BoardError as error:

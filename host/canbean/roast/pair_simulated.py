@@ -16,6 +16,8 @@ from canbean.roast.pairs import SIMULATED
 from canbean.roast.reading import TEMPERATURE, Channel
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from canbean.roast.pair_questions import Question
     from canbean.roast.pairing import Session
 
@@ -24,6 +26,8 @@ CUPS = 60
 """Tamps of each lot that are ready."""
 GUESS = 8.0
 """Points (standard deviation) by which the person misjudges a lot before it is measured."""
+REFERENCE = 0.75
+"""Points (standard deviation) by which the professional meter differs from itself, before it rounds to whole points."""
 SLIPS = 0.06
 """Share of the values that are typed with two digits swapped."""
 DECIMALS = (3, 2)
@@ -38,16 +42,22 @@ class Bench:
         slips: values typed wrong so far.
     """
 
-    def __init__(self, seed: int = 0, unit: int = 0, lots: int = LOTS, slips: float = SLIPS) -> None:
-        """Roast `lots` lots, spread over the scale with some wander."""
+    def __init__(
+        self,
+        seed: int = 0,
+        unit: int = 0,
+        lots: int = LOTS,
+        slips: float = SLIPS,
+        used: Sequence[str] = (),
+    ) -> None:
+        """Roast `lots` lots, spread over the scale with some wander; `used` are those of tamps in an earlier session."""
         self._rng = np.random.default_rng([seed, unit, 0x9A12])
         step = (simulate.LIGHTEST - simulate.DARKEST) / lots
         true = simulate.DARKEST + step * (np.arange(lots) + self._rng.uniform(0, 1, lots))
         self._true = self._rng.permutation(true)
         self._names = [f"{SIMULATED}-lot-{k + 1}" for k in range(lots)]
         self._cups = simulate.read_cups(self._true, np.repeat(np.arange(lots), CUPS), seed, unit)
-        self._used = [0] * lots
-        self._figures = simulate.Figures()
+        self._used = [list(used).count(name) for name in self._names]
         self._slip_share = slips
         self._slipped = False
         self._looked: tuple[str, int] | None = None
@@ -68,9 +78,7 @@ class Bench:
 
     def reference(self, lot: str) -> float:
         """What the professional meter says of a lot."""
-        f = self._figures
-        said = self._true[self._names.index(lot)] + self._rng.normal(0, f.reference)
-        return float(np.rint(said / f.rounding) * f.rounding)
+        return float(np.rint(self._true[self._names.index(lot)] + self._rng.normal(0, REFERENCE)))
 
     def answer(self, question: Question, session: Session) -> str:
         """What the person types."""

@@ -20,6 +20,8 @@ WHY = {
     "ambient light": "light of the room reaches the sensor: close the lid",
     "not settled": "it does not settle: leave the cup still",
     "dirty window": "the window is dirty: wipe it, dry, and read again",
+    "no sensor": "the sensor does not answer: look at its wires",
+    "bad sample": "a sample that was fed makes no sense",
     NOT_CALIBRATED: "this unit is not calibrated: run `canbean roast calibrate`",
 }
 """Quality of a reading to what a person can do about it."""
@@ -167,3 +169,15 @@ def channels(reading: Reading, names: Sequence[str] | None = None, *, counts: bo
         )
     found = [Channel(n, v / 10**decimals, decimals) for n, v in zip(called, given, strict=True)]
     return [*found, temperature] if temperature is not None else found
+
+
+def believed(reading: Reading, names: Sequence[str] | None = None, *, counts: bool = False) -> list[Channel]:
+    """The channels of a reading that may be believed, for a pair; arguments as of `channels`.
+
+    Raises:
+        BoardError: it may not be believed; the message says why.
+    """
+    if reading.quality != OK and not (counts and reading.quality == NOT_CALIBRATED):
+        hint = ", or pair its counts with --counts" if reading.quality == NOT_CALIBRATED else ""
+        raise BoardError(f"no reading: {reading.why}{hint}")
+    return channels(reading, names, counts=counts)

@@ -1,0 +1,249 @@
+"""`canbean roast pair`: a session of pair sampling in the terminal."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+import typer
+
+from canbean.board.reference_meter import FORMATS, ReferenceMeter
+from canbean.board.roastmeter import fresh, open_meter
+from canbean.cli.logs import AsJson
+from canbean.cli.output import json_line, note, results, waiting, words
+from canbean.errors import BoardError, UsageError
+from canbean.roast import reading, scale
+from canbean.roast.coverage import gap
+from canbean.roast.pair_book import Book
+from canbean.roast.pair_questions import Step, summary
+from canbean.roast.pair_simulated import Bench
+from canbean.roast.pairing import TAMPS, TARGET, AnswerError, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from canbean.board import Board
+    from canbean.roast.pair_questions import Question
+    from canbean.roast.reading import Channel
+
+UNIT = "unit-1"
+ScaleName = Annotated[
+    str, typer.Option("--scale", metavar="NAME|LOW:HIGH", help="Of the professional meter.")
+]
+Unit = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Of this meter; what it calls itself, else unit-1.")
+]
+Counts = Annotated[
+    bool, typer.Option("--counts", help="Pair what the sensor counts: of one unit, without calibration.")
+]
+Names = Annotated[
+    str | None,
+    typer.Option("--channels", metavar="a,b", help="Names of the light channels of another sensor."),
+]
+
+
+def pair(
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="PAIRS.csv")],
+    port: Annotated[str | None, typer.Option("--port", metavar="P", help="Of our meter.")] = None,
+    scale_name: ScaleName = "0:180",
+    unit: Unit = None,
+    target: Annotated[int, typer.Option("--pairs", min=1, max=10_000, help="That are enough.")] = TARGET,
+    tamps: Annotated[int, typer.Option(min=1, max=20, help="Of each cup.")] = TAMPS,
+    reference_port: Annotated[
+        str | None, typer.Option(metavar="P", help="Of the professional meter: its value need not be typed.")
+    ] = None,
+    reference_format: Annotated[
+        str, typer.Option(metavar="F", help=f"{' or '.join(FORMATS)}: how it speaks.")
+    ] = "plain",
+    reference_baud: Annotated[int | None, typer.Option(min=300, max=1_000_000, metavar="B")] = None,
+    counts: Counts = False,
+    channels: Names = None,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Simulated coffee, meters and person: no hardware, no keys.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of --simulate.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Pair this meter with a professional one: says what to measure next, and shows at once what looks odd.
+
+    Can be stopped at any moment; the same command goes on with every pair that was confirmed. A DiFluid speaks Bluetooth
+    only: type its value.
+    """
+    if simulate == (port is not None):
+        raise UsageError("give --port P of a meter, or --simulate")
+    book = Book(output, scale.parse(scale_name).span)
+    for text in book.notices:
+        note(text)
+    with ExitStack() as stack:
+        person: _Simulated | _Typing
+        if simulate:
+            bench = Bench(seed, used=[pair.lot for pair in book.pairs])
+            session = Session(book, bench.unit, tamps, target)
+            person = _Simulated(bench, session)
+        else:
+            assert port is not None
+            meter = stack.enter_context(Meter(port, counts=counts, names=channels))
+            other = None
+            if reference_port is not None:
+                other = stack.enter_context(ReferenceMeter(reference_port, reference_format, reference_baud))
+            session = Session(book, unit or meter.unit or UNIT, tamps, target)
+            person = _Typing(meter, other)
+        if book.resumed:
+            note(f"{output}: {summary(book)}")
+        try:
+            talk(session, person)
+        except (KeyboardInterrupt, EOFError):
+            words.print()
+        note(f"{summary(book)} The same command goes on." if session.step is not Step.DONE else summary(book))
+    if as_json:
+        json_line(said(session))
+    else:
+        results.print(f"{output}: {len(book.pairs)} pairs", markup=False)
+
+
+def said(session: Session) -> dict[str, Any]:
+    """The object of `roast pair --json`."""
+    book = session.book
+    pairs = book.pairs
+    return {
+        "data": "simulated" if any(p.unit.startswith("simulated") for p in pairs) else "recorded",
+        "file": str(book.path),
+        "journal": str(book.journal),
+        "pairs": len(pairs),
+        "groups": len({p.lot for p in pairs}),
+        "cups": len({(p.lot, p.cup) for p in pairs}),
+        "scale": list(book.scale),
+        "lowest": min((p.reference for p in pairs), default=None),
+        "highest": max((p.reference for p in pairs), default=None),
+        "widest_gap": gap(book.known()),
+        "doubted": sum(bool(p.doubted) for p in pairs),
+        "redone": session.redone,
+        "ended": session.step is Step.DONE,
+    }
+
+
+class _Simulated:
+    """The simulated person, whose words are shown."""
+
+    def __init__(self, bench: Bench, session: Session) -> None:
+        self._bench = bench
+        self._session = session
+
+    def answer(self, question: Question) -> str:
+        text = "" if question.step is Step.OURS else self._bench.answer(question, self._session)
+        words.print(f"> {text}", style="dim", markup=False)
+        return text
+
+    def measure(self) -> Sequence[Channel]:
+        assert self._session.cup is not None
+        return self._bench.measure(self._session.cup.lot)
+
+
+class _Typing:
+    """A person at the keyboard, with both meters."""
+
+    def __init__(self, meter: Meter, reference: ReferenceMeter | None) -> None:
+        self._meter = meter
+        self._reference = reference
+
+    def answer(self, question: Question) -> str:
+        if question.step is not Step.REFERENCE or self._reference is None:
+            return words.input("> ", markup=False)
+        self._reference.forget()
+        typed = words.input("Enter when it has measured, or its value > ", markup=False)
+        if typed.strip():
+            return typed
+        with waiting("waiting for the professional meter"):
+            value = self._reference.value()
+        note(f"the professional meter says {value:g}")
+        return f"{value:g}"
+
+    def measure(self) -> Sequence[Channel]:
+        with waiting("our meter reads"):
+            return self._meter.measure()
+
+
+class Meter:
+    """Our meter, opened again when its port went away.
+
+    Attributes:
+        unit: what it calls itself, None where it says nothing.
+    """
+
+    def __init__(self, port: str, *, counts: bool, names: str | None) -> None:
+        """Open it.
+
+        Raises:
+            BoardError: no roast meter answers.
+        """
+        self._port = port
+        self._counts = counts
+        self._names = None if names is None else [name.strip() for name in names.split(",")]
+        self._board: Board | None = open_meter(port)
+        unit = self._board.hello.get("unit")
+        self.unit = unit if isinstance(unit, str) and unit else None
+
+    def measure(self) -> list[Channel]:
+        """The channels of the cup that lies there.
+
+        Raises:
+            BoardError: the meter went away, or there is no reading that may be believed; the message says why.
+        """
+        if self._board is None:
+            self._board = open_meter(self._port)
+        try:
+            values = fresh(self._board).values
+        except BoardError:
+            self.close()
+            raise
+        found = reading.parse(values, self._port)
+        if not self._counts:
+            for warning in found.warnings:
+                note(f"warning: {warning}")
+        return reading.believed(found, self._names, counts=self._counts)
+
+    def close(self) -> None:
+        """Give the port free."""
+        if self._board is not None:
+            self._board.close()
+        self._board = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def talk(session: Session, person: _Simulated | _Typing) -> None:
+    """Question and answer until the session ends; what does not fit is said, and asked again."""
+    shown = None
+    while session.step is not Step.DONE:
+        question = session.question
+        if question != shown:
+            _show(session, question)
+            shown = question
+        try:
+            text = person.answer(question)
+            if question.step is Step.OURS and not text.strip():
+                told = session.measured(person.measure())
+            else:
+                told = session.answer(text)
+        except (AnswerError, BoardError) as error:
+            words.print(str(error), style="yellow", markup=False)
+            continue
+        if told:
+            words.print(told, style="green" if " kept" in told else None, markup=False)
+
+
+def _show(session: Session, question: Question) -> None:
+    kept = len(session.book.pairs)
+    words.print()
+    if question.step is Step.CUP:
+        done = min(kept, session.target) * 24 // session.target
+        words.print(f"[{'#' * done}{'.' * (24 - done)}] {kept} of {session.target} pairs", markup=False)
+    style = "bold yellow" if question.step is Step.DOUBT else "bold"
+    words.print(question.text, style=style, markup=False)
+    if question.hint:
+        words.print(question.hint, style="dim", markup=False)
