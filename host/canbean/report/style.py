@@ -42,9 +42,13 @@ _DARK = (
     "--s0:#93a3b6;--s1:#ffb057;--s2:#ff7b7b;" + _colours(DARK)
 )
 
-STYLE = f"""
+COLOURS = f"""
 :root{{{_LIGHT}}}
 @media screen and (prefers-color-scheme:dark){{:root{{{_DARK}}}}}
+"""
+"""The colours by name, in light and dark; other pages of this project take them from here."""
+
+STYLE = f"""{COLOURS.rstrip()}
 *{{box-sizing:border-box}}
 body{{margin:0;background:var(--paper);color:var(--ink);
  font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}}

@@ -209,6 +209,7 @@ def as_json(session: Session) -> dict[str, Any]:
             {"name": lot.name, "degree": lot.degree, "measured": bool(lot.cups), "cups": lot.cups}
             for lot in session.book.known()
         ],
+        "references": [pair.reference for pair in session.book.pairs],
         "pairs": [
             {"number": p.number, "lot": p.lot, "cup": p.cup, "tamp": p.tamp, "reference": p.reference}
             for p in session.book.pairs[-12:]

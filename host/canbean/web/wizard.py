@@ -1,0 +1,88 @@
+"""The pairing session for pages: several may be open, and one question is answered once."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from canbean.errors import CanbeanError
+from canbean.roast.pair_questions import Step, as_json
+from canbean.roast.pairing import AnswerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from canbean.roast.pairing import Session
+    from canbean.roast.reading import Channel
+
+ANSWER_MOST = 200
+
+
+class Wizard:
+    """A session behind a lock.
+
+    Args:
+        session: it.
+        measure: reads the cup on our meter; takes seconds, and raises a `CanbeanError` that says why it cannot.
+    """
+
+    def __init__(self, session: Session, measure: Callable[[], Sequence[Channel]]) -> None:
+        self._session = session
+        self._measure = measure
+        self._lock = threading.Lock()
+        self._measuring = threading.Lock()
+        self._turn = 0
+
+    def state(self) -> dict[str, Any]:
+        """The session as a page shows it; `turn` names the question."""
+        with self._lock:
+            return self._state()
+
+    def _state(self) -> dict[str, Any]:
+        return {"turn": self._turn, **as_json(self._session)}
+
+    def answer(self, turn: int, text: str) -> dict[str, Any]:
+        """Answer the question of that turn; an empty answer to *put it on our meter* reads it.
+
+        Returns:
+            `said` what to say, `error` why it did not fit, else null, and `pairing` the state after.
+        """
+        if len(text) > ANSWER_MOST:
+            return self._refused("that is too long for an answer")
+        with self._lock:
+            if turn != self._turn:
+                return self._refused_now("somebody answered meanwhile: look again")
+            asked = self._session.step
+            if asked is not Step.OURS or text.strip():
+                return self._take(lambda: self._session.answer(text))
+        if not self._measuring.acquire(blocking=False):
+            return self._refused("our meter is being read")
+        try:
+            channels = self._measure()
+        except CanbeanError as error:
+            return self._refused(str(error))
+        finally:
+            self._measuring.release()
+        with self._lock:
+            if turn != self._turn:
+                return self._refused_now("somebody answered meanwhile: look again")
+            return self._take(lambda: self._session.measured(channels))
+
+    def _take(self, act: Callable[[], str]) -> dict[str, Any]:
+        try:
+            said = act()
+        except AnswerError as error:
+            return self._refused_now(str(error))
+        except CanbeanError as error:
+            # the disk, say: what was asked may have been answered in part
+            self._turn += 1
+            return self._refused_now(str(error))
+        self._turn += 1
+        return {"said": said, "error": None, "pairing": self._state()}
+
+    def _refused(self, why: str) -> dict[str, Any]:
+        with self._lock:
+            return self._refused_now(why)
+
+    def _refused_now(self, why: str) -> dict[str, Any]:
+        return {"said": "", "error": why, "pairing": self._state()}
