@@ -21,6 +21,7 @@ from canbean.cli import (
     monitor,
     plan,
     roast,
+    roast_annotate,
     traffic,
     watch,
 )
@@ -44,6 +45,7 @@ board.app.add_typer(monitor.app)
 can.app.add_typer(watch.app)
 board.app.add_typer(board_update.app)
 app.add_typer(can.app, name="can", help="CAN logs: look, learn, replay, score, attack.")
+roast.app.add_typer(roast_annotate.app)
 app.add_typer(roast.app, name="roast", help="Roast meter: fit, score, read.")
 app.add_typer(model.app, name="model", help="Model files.")
 board.app.add_typer(adapter.app)
