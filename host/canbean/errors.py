@@ -9,6 +9,7 @@ CanbeanError
 ├── QuantizeError(ValueError)  a model whose integers would not fit their types
 ├── FileError(OSError)         a file that cannot be opened or written
 ├── BoardError(OSError)        a board that is absent, silent or says no
+├── BrokerError(OSError)       an MQTT broker that is absent, silent or says no
 └── UsageError(ValueError)     arguments that contradict each other
 ```
 
@@ -50,6 +51,10 @@ class BoardError(CanbeanError, OSError):
 
 class RefusedError(BoardError):
     """A board says no to a command."""
+
+
+class BrokerError(CanbeanError, OSError):
+    """An MQTT broker that is absent, silent or says no."""
 
 
 class UsageError(CanbeanError, ValueError):
