@@ -22,6 +22,7 @@ from canbean.cli import (
     plan,
     roast,
     roast_annotate,
+    roast_enclosure,
     traffic,
     watch,
 )
@@ -46,6 +47,7 @@ can.app.add_typer(watch.app)
 board.app.add_typer(board_update.app)
 app.add_typer(can.app, name="can", help="CAN logs: look, learn, replay, score, attack.")
 roast.app.add_typer(roast_annotate.app)
+roast.app.add_typer(roast_enclosure.app)
 app.add_typer(roast.app, name="roast", help="Roast meter: fit, score, read.")
 app.add_typer(model.app, name="model", help="Model files.")
 board.app.add_typer(adapter.app)
