@@ -93,6 +93,16 @@ GOOD = (profiles.FOLDER / "linux.toml").read_text()
         ('name = "linux"', 'name = "lynx"', "name: must be linux"),
         ('"unknown"', '"guessed"', "frames_per_second_is: must be one of measured, estimated, unknown"),
         ("baud = 115200", "baud = ", "not a TOML file"),
+        ("native = true", "native = 1", "native: must be true or false"),
+        ("usb_ids = []", "usb_ids = [1]", "usb_ids: must be a list of texts"),
+        (
+            "usb_ids = []",
+            'usb_ids = ["1a86:7523"]',
+            "usb_ids: '1a86:7523' must be two times four hexadecimal digits",
+        ),
+        ("[pins]", "[pins]\nsck = 1.5", "pins: must be a table of whole numbers"),
+        ('"none"', '"dfu"', "loader: must be one of esp8266, esp32, rp2040, none"),
+        ('"none"', '"esp32"', "usb_ids: a board that takes an image has some"),
     ],
 )
 def test_a_profile_with_a_fault_names_the_field(tmp_path, old, new, words):
@@ -104,6 +114,40 @@ def test_a_profile_with_a_fault_names_the_field(tmp_path, old, new, words):
     assert str(path) in str(caught.value)
     path.write_text(GOOD)
     assert profiles.read(path).module == tomllib.loads(GOOD)["module"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("cs = 5", "chip_select = 5", "pins: must be sck, si, so, cs, int"),
+        ("files = 0x100000", "files = 0x400000", "flash_map: must say where image and files begin"),
+        ('images = ["ESP8266_GENERIC"]', "images = []", "images: a board that takes an image has some"),
+    ],
+)
+def test_a_board_that_is_flashed_says_how(tmp_path, old, new, words):
+    text = (profiles.FOLDER / "wemos-d1-mini.toml").read_text()
+    assert old in text
+    path = tmp_path / "wemos-d1-mini.toml"
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(BoardError, match=words):
+        profiles.read(path)
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
+def test_profile_and_wiring_agree(board):
+    """The pins of the profile are those of the board's file and of the table that people wire by."""
+    source = (firmware.folder() / "boards" / f"{board.module}.py").read_text()
+    stated = dict(re.findall(r"^(SCK|SI|SO|CS|INT) = (\d+)$", source, re.MULTILINE))
+    assert {name.lower(): int(pin) for name, pin in stated.items()}.items() <= board.pins.items()
+    if not board.pins:
+        return
+    head, *rows = re.findall(r"^\| (.*) \|$", (firmware.folder() / "README.md").read_text(), re.MULTILINE)
+    rows = [row.split(" | ") for row in (head, *rows)]
+    table = next(i for i, row in enumerate(rows) if row[0] == "MCP2515")
+    titles = {"wemos-d1-mini": "Wemos D1 mini", "esp32-devkit": "ESP32 devkit", "pico": "Raspberry Pi Pico"}
+    column = rows[table].index(titles[board.name])
+    wired = {row[0].split()[0].lower(): row[column] for row in rows[table + 1 : table + 7]}
+    assert {name: int(re.search(r"GPI?O?(\d+)", wired[name])[1]) for name in board.pins} == board.pins
 
 
 def test_no_such_board():
