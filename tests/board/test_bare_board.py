@@ -96,6 +96,8 @@ def test_mpremote_copies_files_and_resets(written, tmp_path):
         # back to the prompt
         assert line.read_until(b">>> ").endswith(b">>> ")
     mpremote(written, "reset")
+    # which comes 0.1 s later
+    time.sleep(0.5)
     assert "file.bin" in mpremote(written, "ls")
     # in the raw REPL a soft reset runs no main.py, and it is there at once
     mpremote(written, "soft-reset", "rm", "main.py")

@@ -166,6 +166,10 @@ class BareBoard:
     def _turn(self) -> None:
         """Bytes from one side to the other, once."""
         self._hold()
+        again = self._supervisor.ended()
+        if again is not None:
+            self._to_vm.clear()
+            self._to_host += again
         line = self._supervisor.line
         waiting = select.poll()
         waiting.register(self._master, select.POLLIN | (select.POLLOUT if self._to_host else 0))
@@ -196,10 +200,6 @@ class BareBoard:
         if ours & select.POLLHUP:
             # it stays so until somebody opens it
             self._stopping.wait(WAIT_MS / 4000)
-        again = self._supervisor.ended()
-        if again is not None:
-            self._to_vm.clear()
-            self._to_host += again
 
     def _take(self, data: bytes) -> None:
         """Bytes of the host."""
