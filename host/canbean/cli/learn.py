@@ -137,8 +137,11 @@ def show(said: dict[str, Any], per_hour: float) -> None:
         table("injected attacks; RAM and time on an ESP8266, estimated", header, map(_row, rows))
         for row in rows:
             results.print(f"{row['detector']}: {row['reason']}", markup=False)
+        reasons: dict[str, list[str]] = {}
         for kind, why in said["trials_left_out"].items():
-            note(f"no trial of {kind}: {why}")
+            reasons.setdefault(why, []).append(kind)
+        for why, kinds in reasons.items():
+            note(f"no trial of {', '.join(kinds)}: {why}")
     results.print(
         f"{said['model']}: {said['ids']} ids from {said['frames']} {said['data']} frames in {calibration['clean_s']:.0f} s; "
         f"{', '.join(said['detectors'])}; {said['bytes']} bytes; threshold {calibration['threshold_bits']:.2f} bits"
