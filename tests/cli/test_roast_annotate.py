@@ -1,6 +1,7 @@
 """`canbean roast annotate` as a user types it."""
 
 import ast
+import contextlib
 import json
 
 import pytest
@@ -60,7 +61,7 @@ def test_the_value_comes_from_the_meter(logs, tmp_path, vm, monkeypatch):
     assert canbean("roast", "simulate", "-o", pairs, "--lots", "8").code == 0
     assert canbean("roast", "fit", pairs, "-o", model, "--models", "ridge").code == 0
     with VirtualBoard(model, "roastmeter") as board:
-        failed(canbean("roast", "annotate", logs[0], "--port", board.port), "'empty'")
+        failed(canbean("roast", "annotate", logs[0], "--port", board.port), "nothing lies on the window")
         assert read(logs[0])["ground_color"] == 0
         fed = canbean("roast", "read", "--port", board.port, "--samples", pairs, "-m", model, "--json")
         last = json.loads(fed.out)["cups"][-1]["reading"]
@@ -71,20 +72,11 @@ def test_the_value_comes_from_the_meter(logs, tmp_path, vm, monkeypatch):
 def test_a_meter_that_settles_is_waited_for(monkeypatch):
     said = iter([("not settled", None), ("ok", 86.5)])
 
-    class Asked:
-        def __init__(self, port):
-            self.hello = {"app": "roastmeter"}
+    def fresh(board):
+        quality, value = next(said)
+        return type("Record", (), {"values": {"quality": quality, "value": value}})
 
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *exception):
-            pass
-
-        def ask(self, text, kind, timeout):
-            quality, value = next(said)
-            return type("Record", (), {"values": {"quality": quality, "value": value}})
-
-    monkeypatch.setattr(roast_annotate, "Board", Asked)
+    monkeypatch.setattr(roast_annotate, "open_meter", contextlib.nullcontext)
+    monkeypatch.setattr(roast_annotate, "fresh", fresh)
     monkeypatch.setattr(roast_annotate.time, "sleep", lambda s: None)
     assert roast_annotate.ground_from("p") == 87

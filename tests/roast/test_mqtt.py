@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canbean.errors import UsageError
-from canbean.roast import mqtt
+from canbean.roast import mqtt, quality
 
 AT = datetime(2026, 11, 26, 10, 0, tzinfo=UTC)
 HELLO = {"app": "roastmeter", "firmware": "0.1.0", "board": "wemos-d1-mini"}
@@ -134,6 +134,31 @@ def test_a_reading_without_numbers_of_lines_is_taken():
     first, second = (mqtt.Meter("m").reading(bare, AT + timedelta(seconds=s)) for s in (0, 1))
     assert states(first)[0]["low"] is None
     assert events(first)[0]["sample"] != events(second)[0]["sample"]
+
+
+def test_what_serve_gives_it_has_no_numbers_of_lines():
+    meter = mqtt.Meter("m")
+    bare = {"t": 4.5, "value": 87.3, "quality": "ok", "counts": [9000, 70000], "why": ""}
+    said = [
+        meter.reading({**bare, "t": t}, AT + timedelta(seconds=s)) for s, t in enumerate((4.5, 4.5, 5.5, 5.5))
+    ]
+    assert [len(messages) for messages in said] == [2, 0, 1, 0]
+
+
+def test_a_board_that_says_later_what_it_is_is_announced_again():
+    hello = {}
+    meter = mqtt.Meter("m", hello=hello)
+    assert json.loads(meter.greeting()[0].payload)["device"]["model"] == "roast meter"
+    assert len(meter.reading(reading(1), AT)) == 2
+    hello.update(HELLO)
+    again = meter.reading(reading(2), AT)
+    assert len(again) == 8
+    assert json.loads(again[0].payload)["device"]["model"] == "roast meter on wemos-d1-mini"
+    assert len(meter.reading(reading(3), AT)) == 1
+
+
+def test_home_assistant_knows_every_quality():
+    assert {*quality.QUALITY} <= {*mqtt.QUALITIES}
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from canbean.board import Board
+from canbean.board.roastmeter import fresh, open_meter
 from canbean.cli.logs import AsJson
 from canbean.cli.output import json_line, results
 from canbean.errors import BoardError, UsageError
-from canbean.roast import alog
+from canbean.roast import alog, reading
 
 app = typer.Typer()
 
@@ -62,19 +62,17 @@ def annotate_(
 
 
 def ground_from(port: str, seconds: float = SETTLES_S) -> int:
-    """The roast value that the meter on this port shows, rounded half up as it shows it to Artisan.
+    """The roast value that the meter on this port reads now, rounded half up as it tells it to Artisan.
 
     Raises:
         BoardError: no meter answers, or it has no value to give.
     """
-    with Board(port) as board:
-        if board.hello.get("app") != "roastmeter":
-            raise BoardError(f"{port}: runs {board.hello.get('app')!r}, not the roast meter")
+    with open_meter(port) as board:
         end = time.monotonic() + seconds
         while True:
-            reading = board.ask("read", "reading", timeout=seconds).values
-            if reading["quality"] == "ok" and reading["value"] is not None:
-                return math.floor(float(reading["value"]) + 0.5)
-            if reading["quality"] != "not settled" or time.monotonic() >= end:
-                raise BoardError(f"{port}: the meter says {reading['quality']!r}: no log was changed")
+            found = reading.parse(fresh(board).values, port)
+            if found.value is not None:
+                return math.floor(found.value + 0.5)
+            if found.quality != "not settled" or time.monotonic() >= end:
+                raise BoardError(f"{port}: {found.why or found.quality}; no log was changed")
             time.sleep(0.5)

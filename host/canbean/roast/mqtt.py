@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 from canbean import __version__
 from canbean.errors import UsageError
+from canbean.roast.reading import OK, WHY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +38,7 @@ NEW_CUP_S = 5.0
 """A reading after so many seconds without one is a cup of its own, as is one after the meter was empty."""
 KEYS = ("value", "low", "high", "degree", "quality", "stale", "celsius")
 """Of a reading, in the state and in the events, where the reading has them."""
-QUALITIES = (*("ok", "empty", "saturated", "ambient light", "not settled", "dirty window", "not calibrated"),)
+QUALITIES = (OK, *WHY)
 
 
 class Message(NamedTuple):
@@ -111,31 +112,27 @@ class Meter:
         Args:
             topic: under which it publishes; meters of one broker need topics of their own.
             name: as Home Assistant shows it.
-            hello: the board's, which says what it is and runs.
+            hello: the board's, which says what it is and runs; may be filled in later.
         """
         self.topic = topic
         self.availability = f"{topic}/availability"
         self._name = name
-        self._hello = hello or {}
+        self._hello: Mapping[str, Any] = {} if hello is None else hello
+        self._told: dict[str, Any] = {}
         # Home Assistant takes these characters in a topic of the discovery
         self._id = re.sub(r"[^a-zA-Z0-9_-]", "_", topic)
         self._seen: tuple[str, int] | None = None
+        self._last: dict[str, Any] = {}
         self._before: tuple[str, datetime] | None = None
         self._measured: str | None = None
         self._cups = 0
 
     def greeting(self) -> list[Message]:
         """What is published at each connection: the entities, then that the meter is there."""
-        device: dict[str, Any] = {
-            "identifiers": [self._id],
-            "name": self._name,
-            "manufacturer": "canbean",
-            "model": f"roast meter on {self._hello.get('board', 'a board')}",
-            "sw_version": str(self._hello.get("firmware", __version__)),
-        }
+        self._told = self._device()
         shared = {
             "availability_topic": self.availability,
-            "device": device,
+            "device": self._told,
             "origin": {"name": "canbean", "sw_version": __version__},
         }
         state = f"{self.topic}/state"
@@ -181,6 +178,16 @@ class Meter:
         ]
         return [*configs, Message(self.availability, ONLINE, retain=True)]
 
+    def _device(self) -> dict[str, Any]:
+        board, firmware = self._hello.get("board"), self._hello.get("firmware")
+        return {
+            "identifiers": [self._id],
+            "name": self._name,
+            "manufacturer": "canbean",
+            "model": f"roast meter on {board}" if board else "roast meter",
+            "sw_version": str(firmware or __version__),
+        }
+
     def reading(self, reading: Mapping[str, Any], at: datetime) -> list[Message]:
         """What a reading is worth publishing.
 
@@ -189,25 +196,33 @@ class Meter:
             at: when it came, with its time zone.
 
         Returns:
-            The new state, and an event where a cup begins; nothing for a reading that was published before.
+            The new state, and an event where a cup begins; nothing for a reading that was published before; first of all
+            the entities, where the board has come to say what it is.
         """
         boot, seq = str(reading.get("boot", "")), reading.get("seq")
         if seq is not None:
             if self._seen is not None and self._seen[0] == boot and seq <= self._seen[1]:
                 return []
             self._seen = boot, seq
+        elif reading.get("t") is not None:
+            # a line without its number: the meter tells its last reading again until it has another
+            if reading == self._last:
+                return []
+            self._last = dict(reading)
         said = {key: reading.get(key) for key in KEYS}
-        fresh = said["quality"] == "ok" and (
+        fresh = said["quality"] == OK and (
             self._before is None
-            or self._before[0] != "ok"
+            or self._before[0] != OK
             or (at - self._before[1]).total_seconds() >= NEW_CUP_S
         )
         self._before = str(said["quality"]), at
-        if said["quality"] == "ok":
+        if said["quality"] == OK:
             self._measured = at.isoformat(timespec="seconds")
         self._cups += fresh
         state = {**said, "measured": self._measured, "cup": self._cups}
-        messages = [Message(f"{self.topic}/state", _json(state), retain=True)]
+        anew = self._told and self._told != self._device()
+        messages = self.greeting() if anew else []
+        messages.append(Message(f"{self.topic}/state", _json(state), retain=True))
         if fresh:
             # unlike the cup's number, these stay unique when this program starts again
             sample = f"{boot}-{seq}" if seq is not None else at.isoformat(timespec="milliseconds")
