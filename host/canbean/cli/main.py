@@ -23,6 +23,7 @@ from canbean.cli import (
     roast,
     roast_annotate,
     roast_enclosure,
+    roast_ready,
     traffic,
     watch,
 )
@@ -48,6 +49,7 @@ board.app.add_typer(board_update.app)
 app.add_typer(can.app, name="can", help="CAN logs: look, learn, replay, score, attack.")
 roast.app.add_typer(roast_annotate.app)
 roast.app.add_typer(roast_enclosure.app)
+roast.app.add_typer(roast_ready.app)
 app.add_typer(roast.app, name="roast", help="Roast meter: fit, score, read.")
 app.add_typer(model.app, name="model", help="Model files.")
 board.app.add_typer(adapter.app)
