@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -138,7 +139,13 @@ def test_every_command_is_one(line):
 
 def test_the_rest_of_what_is_typed():
     others = [line for line in commands(ENGLISH) if not line.startswith("canbean ")]
-    assert others == ["pip install 'canbean[mqtt]'", f"export {PASSWORD_VARIABLE}=..."]
+    extras = tomllib.loads((FIRMWARE.parent / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    for name in ("images", "mqtt"):
+        assert name in extras
+        others.remove(f"pip install 'canbean[{name}]'")
+    assert others == [f"export {PASSWORD_VARIABLE}=..."]
 
 
 def test_the_first_screen_of_the_readme_leads_here():
