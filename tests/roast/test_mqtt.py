@@ -50,16 +50,16 @@ def test_home_assistant_finds_the_meter():
     assert meter.farewell() == ("kitchen/roast/availability", "offline", True)
     assert [m.topic for m in configs] == [
         *(
-            f"homeassistant/sensor/kitchen_roast/{key}/config"
+            f"homeassistant/sensor/roastmeter_kitchen_roast/{key}/config"
             for key in ("value", "degree", "measured", "quality", "celsius")
         ),
-        "homeassistant/event/kitchen_roast/cup/config",
+        "homeassistant/event/roastmeter_kitchen_roast/cup/config",
     ]
     assert all(m.retain and "Röstmeter" in m.payload for m in configs)
     found = [json.loads(m.payload) for m in configs]
     assert len({about["unique_id"] for about in found}) == len(found)
     for about in found:
-        assert about["device"]["identifiers"] == ["kitchen_roast"]
+        assert about["device"]["identifiers"] == ["roastmeter_kitchen_roast"]
         assert about["device"]["model"] == "roast meter on wemos-d1-mini"
         assert about["availability_topic"] == online.topic
         assert about["origin"]["name"] == "canbean"

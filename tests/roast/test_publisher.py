@@ -113,6 +113,6 @@ def test_the_option_takes_the_password_from_the_environment(monkeypatch):
         with publishing(f"mqtt://me@127.0.0.1:{broker.port}/kitchen", HELLO, "Kitchen") as publish:
             publish(reading(1))
             assert broker.wait(lambda: "kitchen/event" in topics(broker))
-        config = json.loads(broker.retained["homeassistant/sensor/kitchen/value/config"])
+        config = json.loads(broker.retained["homeassistant/sensor/roastmeter_kitchen/value/config"])
     assert config["device"]["name"] == "Kitchen"
     assert not any(b"hunter2" in payload for _, payload, _, _ in broker.seen)

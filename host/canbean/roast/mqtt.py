@@ -120,7 +120,7 @@ class Meter:
         self._hello: Mapping[str, Any] = {} if hello is None else hello
         self._told: dict[str, Any] = {}
         # Home Assistant takes these characters in a topic of the discovery
-        self._id = re.sub(r"[^a-zA-Z0-9_-]", "_", topic)
+        self._id = "roastmeter_" + re.sub(r"[^a-zA-Z0-9_-]", "_", topic)
         self._seen: tuple[str, int] | None = None
         self._last: dict[str, Any] = {}
         self._before: tuple[str, datetime] | None = None
