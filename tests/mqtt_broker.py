@@ -113,7 +113,8 @@ class Broker:
                 left = end - time.monotonic()
                 if left <= 0:
                     return False
-                self.changed.wait(left)
+                # what a client has received is told to nobody: look again soon
+                self.changed.wait(min(left, 0.05))
         return True
 
     def listen(self):
