@@ -22,6 +22,15 @@ SI = 19
 SO = 16
 CS = 17
 INT = 20
+# A roast meter: I2C, LED of a TCS34725 or TCS3200; a TCS3200's OUT, S2 and S3 (S0 to GND, S1 to 3.3 V: 2 %); a button to GND.
+SCL = 5
+SDA = 4
+LIGHT = 6
+PULSES = 7
+S2 = 8
+S3 = 9
+BUTTON = 10
+DISPLAY = "ssd1306", 128, 64
 
 ticks_ms = time.ticks_ms
 ticks_us = time.ticks_us
@@ -60,3 +69,30 @@ def open_bus():
     pin = machine.Pin
     spi = machine.SPI(0, baudrate=SPI_HZ, sck=pin(SCK), mosi=pin(SI), miso=pin(SO))
     return Mcp2515(spi, pin(CS, pin.OUT, value=1), pin(INT, pin.IN, pin.PULL_UP), CRYSTAL)
+
+
+# The bus of a roast meter's sensor and display.
+def open_i2c():
+    pin = machine.Pin
+    return machine.I2C(0, scl=pin(SCL), sda=pin(SDA), freq=400000)
+
+
+# The sensor's driver, not yet started, or None.
+def open_sensor():
+    from drivers import probe
+
+    return probe.sensor(open_i2c(), machine, time, LIGHT, PULSES, S2, S3)
+
+
+# The display, cleared, or None.
+def open_display():
+    from drivers import probe
+
+    return probe.display(open_i2c(), *DISPLAY)
+
+
+def open_button():
+    from drivers.button import Button
+
+    pin = machine.Pin
+    return Button(pin(BUTTON, pin.IN, pin.PULL_UP), ticks_ms)

@@ -23,6 +23,16 @@ BITRATE = 500000
 SPI_HZ = 8000000
 CS = 5
 INT = 4
+# A roast meter. I2C as the shields have it, D1 and D2, 64x48 being the 0.66 inch shield; LED of a TCS34725 or TCS3200; a TCS3200's OUT, S2
+# and S3 (S0 to GND, S1 to 3.3 V: 2 %). The button is the shields', D3: held while the power comes on it starts the flash loader.
+SCL = 5
+SDA = 4
+LIGHT = 12
+PULSES = 13
+S2 = 14
+S3 = 16
+BUTTON = 0
+DISPLAY = "ssd1306", 64, 48
 
 ticks_ms = time.ticks_ms
 ticks_us = time.ticks_us
@@ -76,3 +86,30 @@ def open_serial():
             time.sleep_ms(1)
 
     return wait, line.readinto, line.write
+
+
+# The bus of a roast meter's sensor and display.
+def open_i2c():
+    pin = machine.Pin
+    return machine.SoftI2C(pin(SCL), pin(SDA), freq=400000)
+
+
+# The sensor's driver, not yet started, or None.
+def open_sensor():
+    from drivers import probe
+
+    return probe.sensor(open_i2c(), machine, time, LIGHT, PULSES, S2, S3)
+
+
+# The display, cleared, or None.
+def open_display():
+    from drivers import probe
+
+    return probe.display(open_i2c(), *DISPLAY)
+
+
+def open_button():
+    from drivers.button import Button
+
+    pin = machine.Pin
+    return Button(pin(BUTTON, pin.IN, pin.PULL_UP), ticks_ms)

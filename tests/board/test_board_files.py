@@ -9,17 +9,11 @@ import pytest
 
 import board_stand_ins
 import firmware_drivers
+from board_pins import HEADINGS, NEVER
 from canbean.board import firmware, profiles
 from gateway_load import bus_model
 
 BOARDS = [profiles.profile(name) for name in profiles.names() if name != "linux"]
-HEADINGS = {"wemos-d1-mini": "Wemos D1 mini", "esp32-devkit": "ESP32 devkit", "pico": "Raspberry Pi Pico"}
-# Pins that a chip reads at reset, that its flash or serial line needs, or that are not led out.
-NEVER = {
-    "wemos-d1-mini": {0, 1, 2, 3, *range(6, 12), 15, 16},
-    "esp32-devkit": {0, 1, 2, 3, 5, *range(6, 12), 12, 15, 16, 17, 20, 24, 28, 29, 30, 31, *range(34, 40)},
-    "pico": {0, 1, 23, 24, 25, *range(29, 100)},
-}
 # Pins that the RP2040's SPI 0 can have (its datasheet, table 2).
 SPI_0 = {"so": {0, 4, 16, 20}, "cs": {1, 5, 17, 21}, "sck": {2, 6, 18, 22}, "si": {3, 7, 19, 23}}
 

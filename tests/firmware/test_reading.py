@@ -236,12 +236,15 @@ def test_the_last_reading_stands_until_the_next_is_there():
 
 def test_transactions_and_bytes_of_a_reading():
     """As drivers/README.md has them."""
-    for kind, most in (("max3010x", (8 + 5 * 10, 75 + 5 * 87)), ("tcs34725", (30, 150))):
+    found = {}
+    for kind in ("max3010x", "tcs34725"):
         rig = Rig(load, kind)
         reading = done(Reading(rig.sensor))
-        for _ in range(20):
+        for pause in range(0, 20000, 1300):
+            rig.clock.on(pause)
             before = rig.bus.transactions, rig.bus.bytes
             done(reading)
-            cost = rig.bus.transactions - before[0], rig.bus.bytes - before[1]
-            assert cost <= most
-            assert cost >= (most[0] - 7, most[1] - 40)
+            found.setdefault(kind, set()).add((rig.bus.transactions - before[0], rig.bus.bytes - before[1]))
+    # the sixth average may come while it is asked for
+    assert found["max3010x"] <= {(53 + n, 480 + 6 * n) for n in range(6)}
+    assert found["tcs34725"] == {(30, 150)}

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from canbean.board.asked import asked
 from canbean.board.bundle import Bundle, bundle
 from canbean.board.needs import Needs, files
 from canbean.board.profiles import names, profile
@@ -139,6 +140,9 @@ def build(
         for file in paths
         if architecture or not compiled or not file.stem.endswith(NATIVE)
     }
+    if compiled or model is not None:
+        own = f"boards/{board}"
+        contents[own] = asked(contents[own], [one for name, one in contents.items() if name != own])
     if model is not None and b"\ndef start(" in contents[f"apps/{app}"]:
         needs = files(contents, f"apps/{app}", f"boards/{board}", model.sections)
         # with native code there is heap enough

@@ -1,0 +1,193 @@
+"""A roast meter's pins in the boards' files: what is found there, on both Pythons with stand-ins of their chips' modules."""
+
+import importlib
+import json
+import re
+
+import pytest
+
+import firmware_drivers
+import framebuf_stand_in
+import meter_cases
+import meter_stand_ins
+from board_pins import HEADINGS, NEVER
+from canbean.board import firmware, profiles
+from canbean.board.asked import asked
+from conftest import FIRMWARE, ROOT
+from meter_stand_ins import meter
+from sensor_cases import ON_VM
+
+BOARDS = [profiles.profile(name) for name in profiles.names() if name != "linux"]
+SENSORS = {
+    "max3010x": ["MAX3010x", [67500, 148500]],
+    "tcs34725": ["TCS34725", [6720, 5040, 3360, 13440]],
+    "tcs3200": ["TCS3200", [4800, 3200, 2400, 9600]],
+    None: [None, None],
+}
+# S3 of the Wemos, which is driven and not read, and the button of its shields
+ALLOWED = {"wemos-d1-mini": {0, 16}}
+VM_BOARD = """
+real = sys.modules
+import meter_stand_ins
+real.update(meter_stand_ins.modules(real))
+import meter_cases
+from meter_stand_ins import meter
+meter.hard = {hard}
+from boards import {module} as board
+print(json.dumps([meter_cases.opened(board, one, display) for one, display in {cases}]))
+"""
+
+
+@pytest.fixture(params=BOARDS, ids=lambda board: board.name)
+def board(request):
+    return request.param
+
+
+@pytest.fixture
+def module(board):
+    """The board's file on CPython, where a roast meter's parts hang on its pins."""
+    stand_ins = meter_stand_ins.modules({})
+    stand_ins.pop("sys")
+    meter.hang(None)
+    meter.hard = board.chip != "ESP32"
+    with firmware_drivers.names(framebuf=framebuf_stand_in, **stand_ins):
+        yield importlib.import_module(f"boards.{board.module}")
+    meter.hard = True
+
+
+def cases(module):
+    """Sensors, with the board's display at each of its addresses or none."""
+    kind, width, height = module.DISPLAY
+    displays = (None, (width, height, kind, 0x3C), (width, height, kind, 0x3D))
+    return [(one, displays[i % 3]) for i, one in enumerate([*SENSORS, *SENSORS, *SENSORS])]
+
+
+def test_what_hangs_there_is_found(module):
+    for sensor, display in cases(module):
+        found = meter_cases.opened(module, sensor, display)
+        size = display and list(display[:2])
+        name, counts = SENSORS[sensor]
+        assert found[0] == name
+        assert found[2] == size
+        assert (counts and [round(one, -2) for one in counts]) == (
+            found[1] and [round(one, -2) for one in found[1]]
+        )
+        if display:
+            assert meter.display.seen() == [[0] * display[0]] * display[1]
+
+
+def test_the_same_on_the_vm(board, module, vm):
+    code = VM_BOARD.format(hard=meter.hard, module=board.module, cases=cases(module))
+    said = json.loads(vm.run(ON_VM + code, path=(FIRMWARE, ROOT / "tests")))
+    assert said == json.loads(json.dumps([meter_cases.opened(module, *one) for one in cases(module)]))
+
+
+@pytest.mark.parametrize("sensor", ["max3010x", "tcs34725"])
+def test_a_chip_that_refuses_its_first_access_is_found(module, sensor):
+    meter.hang(sensor, None, (module.LIGHT, module.S2, module.S3))
+    meter.sensor.refuses = 1
+    assert SENSORS[sensor][0] == module.open_sensor().NAME
+
+
+def test_a_button_to_ground(module):
+    meter.hang(None)
+    button = module.open_button()
+    for level, ms, presses in ((1, 100, 0), (0, 100, 1), (1, 100, 0)):
+        meter.levels[module.BUTTON] = level
+        found = 0
+        for _ in range(ms):
+            meter.clock.sleep_ms(1)
+            found += button.pressed()
+        assert found == presses
+    assert meter.log[module.BUTTON] == "in pull-up"
+
+
+def test_pins_are_those_of_the_table_and_harmless(board, module):
+    meter_cases.opened(module, "tcs3200")
+    _, scl, sda, hertz = meter.log["i2c"]
+    used = {
+        "scl": scl,
+        "sda": sda,
+        "led": module.LIGHT,
+        "out": module.PULSES,
+        "s2": module.S2,
+        "s3": module.S3,
+        "button": module.BUTTON,
+    }
+    assert used == wiring(board)
+    assert len(set(used.values())) == 7
+    assert set(used.values()) & NEVER[board.name] == ALLOWED.get(board.name, set())
+    assert hertz == 400_000
+    assert meter.log[module.PULSES] == "in"
+    if board.name == "pico":
+        # I2C 0 (RP2040 datasheet, table 2)
+        assert scl % 4 == 1
+        assert sda % 4 == 0
+
+
+def wiring(board):
+    """The pins of the README's table of a roast meter."""
+    text = (firmware.folder() / "README.md").read_text().split("## Wiring of a roast meter")[1]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
+    head = next(row for row in rows if HEADINGS[board.name] in row)
+    column = head.index(HEADINGS[board.name])
+    table = {row[0].split()[0].lower(): row[column] for row in rows if len(row) == len(head)}
+    names = ("scl", "sda", "led", "out", "s2", "s3", "button")
+    return {name: int(re.search(r"GP(?:IO)?(\d+)", table[name])[1]) for name in names}
+
+
+def test_after_opening_the_prober_has_left(module):
+    meter_cases.opened(module, "max3010x", (64, 48))
+    loaded = importlib.import_module("sys").modules
+    assert "drivers.probe" not in loaded
+    assert "drivers.max3010x" in loaded
+
+
+# --- what an application does not ask for is not on its board
+
+
+def sources(app):
+    folder = firmware.folder()
+    paths = [folder / "apps" / f"{app}.py", folder / "apps" / "console.py"]
+    for room in ("canbean", "drivers", "commands"):
+        paths += (folder / room).glob("*.py")
+    return [path.read_bytes() for path in paths]
+
+
+def test_a_gateway_has_no_meters_pins(board):
+    source = (firmware.folder() / "boards" / f"{board.module}.py").read_bytes()
+    kept = asked(source, sources("gateway"))
+    for name in (
+        b"open_bus",
+        b"open_serial",
+        b"watchdog",
+        b"CS = ",
+        b"RING = ",
+        b"KEPT = ",
+        b"import machine",
+    ):
+        assert name in kept, name
+    for name in (
+        b"open_sensor",
+        b"open_display",
+        b"open_button",
+        b"open_i2c",
+        b"SCL =",
+        b"DISPLAY =",
+        b"S3 =",
+    ):
+        assert name in source
+        assert name not in kept, name
+    # what is left runs: every name in it is there
+    compile(kept, "board.py", "exec")
+    assert asked(kept, sources("gateway")) == kept
+
+
+def test_names_are_found_as_attributes_and_as_texts():
+    source = (
+        b'A = 1\nB = A\n\n\ndef f():\n    return B\n\n\ndef g():\n    return C\n\n\nC = 2\nD = f"{A}"\nf()\n'
+    )
+    assert asked(source, []) == b"A = 1\nB = A\n\n\ndef f():\n    return B\n\n\n\n\nf()\n"
+    assert b"def g" in asked(source, [b"board.g()"])
+    assert b"C = 2" in asked(source, [b"x = 'g'"])
+    assert b"D =" in asked(source, [b"getattr(board, 'D')"])
