@@ -8,13 +8,13 @@ class Button:
     # `level`: -> that of the pin, 0 while it is held
     def __init__(self, level, ticks_ms):
         self.level = level
-        self.ticks_ms = ticks_ms
+        self.now = ticks_ms
         self.was = 1
         self.since = ticks_ms()
 
     # Whether it has been pressed anew. A level counts that has not been the other for 30 ms, or since the last call.
     def pressed(self):
-        now = self.ticks_ms()
+        now = self.now()
         is_now = self.level()
         if is_now == self.was:
             self.since = now

@@ -47,11 +47,15 @@ def display(i2c, kind, width, height):
         import framebuf
 
         if kind == "sh1106":
-            from drivers.sh1106 import Sh1106 as Oled
+            from drivers.sh1106 import Sh1106
+
+            oled = Sh1106
         else:
-            from drivers.ssd1306 import Ssd1306 as Oled
+            from drivers.ssd1306 import Ssd1306
+
+            oled = Ssd1306
         pixels = bytearray(width * height >> 3)
-        one = Oled(pixels, width, height, framebuf.MONO_VLSB)
+        one = oled(pixels, width, height, framebuf.MONO_VLSB)
         one.start(i2c, pixels, width, height, 0x3C if 0x3C in found else 0x3D)
         return one
     return None

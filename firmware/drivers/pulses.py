@@ -3,12 +3,12 @@
 
 class Pulses:
     def __init__(self, ticks_us):
-        self.ticks_us = ticks_us
+        self.now = ticks_us
         self.n = self.first = self.last = 0
 
     # The pin's interrupt; takes no memory.
     def tick(self, _):
-        self.last = self.ticks_us()
+        self.last = self.now()
         if not self.n:
             self.first = self.last
         self.n += 1

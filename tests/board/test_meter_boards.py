@@ -13,6 +13,8 @@ import meter_stand_ins
 from board_pins import HEADINGS, NEVER
 from canbean.board import firmware, profiles
 from canbean.board.asked import asked
+from canbean.board.bundle import bundle
+from canbean.board.reach import Part
 from conftest import FIRMWARE, ROOT
 from meter_stand_ins import meter
 from sensor_cases import ON_VM
@@ -141,6 +143,80 @@ def test_after_opening_the_prober_has_left(module):
     loaded = importlib.import_module("sys").modules
     assert "drivers.probe" not in loaded
     assert "drivers.max3010x" in loaded
+
+
+APP = b"""
+from canbean.reading import Reading
+
+
+class App:
+    def __init__(self, board):
+        self.display = board.open_display()
+        self.button = board.open_button()
+        self.reading = Reading(board.open_sensor())
+
+    def run(self):
+        while not self.reading.step():
+            pass
+        self.display.fill(1)
+        self.display.show()
+        print([list(self.reading.counts), self.reading.quality, self.button.pressed()])
+
+
+def start(board):
+    return App(board)
+
+
+def main(board):
+    start(board).run()
+"""
+RUN = """
+import sys
+import meter_stand_ins
+from meter_stand_ins import meter
+made = meter_stand_ins.modules(sys.modules)
+sys.modules.update([(name, made[name]) for name in made if name not in ("sys", "os")])
+from boards import wemos_d1_mini as board
+meter.hang("{sensor}", (64, 48), {pins})
+from apps import tiny
+tiny.main(board)
+assert meter.display.seen() == [[1] * 64] * 48
+"""
+
+
+@pytest.fixture(scope="module")
+def joined(tmp_path_factory):
+    """The Wemos's files with the drivers of one sensor in the joined one, the others beside it; and its LED, S2 and S3."""
+    contents = {
+        path.relative_to(FIRMWARE).with_suffix("").as_posix(): path.read_bytes()
+        for room in ("canbean", "drivers")
+        for path in (FIRMWARE / room).glob("*.py")
+        if not path.stem.endswith("_viper")
+    }
+    board = "boards/wemos_d1_mini"
+    source = (FIRMWARE / f"{board}.py").read_bytes()
+    contents |= {"apps/tiny": APP, board: asked(source, [APP])}
+    starting = [Part(board, name) for name in ("open_sensor", "open_display", "open_button")]
+    drivers = [f"drivers/{name}" for name in ("max3010x", "ssd1306", "button")]
+    made = bundle(contents, ["apps/tiny", *drivers], [], [], starting=starting)
+    folder = tmp_path_factory.mktemp("joined")
+    for name, text in made.files.items():
+        path = folder / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(firmware.CONST + text)
+    (folder / "texts").write_bytes(made.texts)
+    return folder, [
+        int(re.search(rb"^%s = (\d+)" % name, source, re.MULTILINE)[1]) for name in (b"LIGHT", b"S2", b"S3")
+    ]
+
+
+@pytest.mark.parametrize("sensor", ["max3010x", "tcs34725", "tcs3200"])
+def test_joined_with_short_names_it_reads_the_same(sensor, vm, joined):
+    folder, pins = joined
+    said = vm.run(RUN.format(sensor=sensor, pins=pins), path=(ROOT / "tests", folder), cwd=folder)
+    counts, *more = json.loads(said.replace("'", '"').replace("False", "false"))
+    assert [round(one, -1) for one in counts] == SENSORS[sensor][1]
+    assert more == ["ok", False]
 
 
 # --- what an application does not ask for is not on its board
