@@ -120,7 +120,7 @@ def over(n):
     return n and over(n - 1)
 over(20)
 written = ledger.written
-alert = b'"type":"alert"' in b"".join(written)
+alert = b'"type":"{said}"' in b"".join(written)
 written.clear()
 gc.collect()
 print(gc.mem_alloc() - before if alert else -1)
@@ -136,23 +136,31 @@ sys.path.insert(0, "/rom")
 """
 
 
-def ledger(model_path: Path, folder: Path, *, romfs: bool = False) -> int:
-    """Bytes that firmware, model and state of the gateway take on a VM with 32-bit words and 31-bit small integers.
+def ledger(
+    model_path: Path,
+    folder: Path,
+    *,
+    romfs: bool = False,
+    app: str = "gateway",
+    board: str = BOARD,
+    said: str = "alert",
+) -> int:
+    """Bytes that firmware, model and state of an application take on a VM with 32-bit words and 31-bit small integers.
 
-    The driver of the smallest board is in, and a stub for the board's own file. With `romfs` the firmware lies in a
-    ROMFS, whose bytes do not count: a board has them in flash.
+    The driver of the smallest board is in, and the stub `board` for the board's own file. With `romfs` the firmware lies
+    in a ROMFS, whose bytes do not count: a board has them in flash. -1 where it does not say a line `said`.
     """
     tree = folder / "tree"
     shutil.copytree(firmware.folder(), tree)
-    (tree / "boards" / "ledger.py").write_text(BOARD)
+    (tree / "boards" / "ledger.py").write_text(board)
     with mock.patch.object(firmware, "folder", return_value=tree):
-        firmware.build(folder, "gateway", "ledger", model=cbm.read(model_path))
+        firmware.build(folder, app, "ledger", model=cbm.read(model_path))
     shutil.rmtree(tree)
     shutil.copy(model_path, folder / "model.cbm")
     if romfs:
         _into_romfs(folder)
     mount = MOUNT if romfs else ""
-    return min(_taken(folder, ON_32_BIT.format(shift=shift, mount=mount)) for shift in SHIFTS)
+    return min(_taken(folder, ON_32_BIT.format(shift=shift, mount=mount, said=said)) for shift in SHIFTS)
 
 
 def _into_romfs(folder: Path) -> None:

@@ -66,7 +66,7 @@ def start():
 
     boot.start(board)
     gateway = Gateway(board)
-    gateway.console._wait = wait
+    gateway.console.wait = wait
     on.line.there = b""
     return gateway
 

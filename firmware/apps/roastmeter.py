@@ -3,82 +3,208 @@ import struct
 import sys
 
 import canbean
+from canbean import const
 from canbean.console import Console
+from canbean.decimal import text
 
-SECTIONS = ("META", "GOLD", "FEAT", "BLND", "POLY", "SPLN", "KNNS", "RBFS", "FRST", "DENS")
-
-
-# 1/256 points as text with one decimal, halves up.
-def tenths(score):
-    n = score * 10 + 128 >> 8
-    return "%s%d.%d" % ("-" if n < 0 else "", abs(n) // 10, abs(n) % 10)
+_AGAIN = const(1000)  # milliseconds until a sensor that went away is tried again
+_FAR = const(320)  # 1/16 degrees from the temperature of the calibration
 
 
+# -> digest, regressor; with it the scale. Imported here, so that a board whose heap is too small can still say so.
 def load(path):
+    from canbean.kinds import TAGS
     from canbean.model import Model
     from canbean.regressor import Regressor
+    from canbean.scale import Scale
 
-    model = Model(path, "roastmeter", SECTIONS)
-    regressor = Regressor({tag: model.read(tag) for tag in SECTIONS[2:] if tag in model.sections})
+    model = Model(path, "roastmeter", ("META", "GOLD", "FEAT") + TAGS)
+    regressor = Regressor({tag: model.read(tag) for tag in ("FEAT",) + TAGS if tag in model.sections})
     for given, answers in model.golden():
         if regressor.predict(struct.unpack("<%di" % regressor.channels, given)) != answers[0]:
             raise ValueError("a golden reading is answered differently here: the model is refused")
+    regressor.scale = Scale(model.read("scal") if "scal" in model.sections else None)
     digest = model.digest
     model.close()
     # it has done its work: its code leaves the heap
-    del model, Model, sys.modules["canbean.model"], canbean.model
+    del model, Model, sys.modules["canbean.model"], canbean.model, sys.modules["canbean.kinds"], canbean.kinds
     return digest, regressor
 
 
-def main(board):
-    console = Console(board, "roastmeter")
-    # it raises no alerts
-    lines = type(console.lines)
-    lines.alert = lines.got = lines.idle = None
-    # what the files in commands/ are given
-    console.application = console
-    console.console = console  # type: ignore[attr-defined]
-    regressor = sensor = None
-    readings = 0
-    try:
-        # here, so that a board whose heap is too small can still say so
-        from drivers.fed_sensor import FedSensor
+class RoastMeter:
+    def __init__(self, board):
+        self.board = board
+        self.console = console = Console(board, "roastmeter", self)
+        self.lines = console.lines
+        # of commands/time.py: the wall clock at time 0; of metering.py: when the calibration is too old, in seconds of uptime
+        self.clock = self.epoch = self.expires = None
+        self.sensor = self.display = self.reflectance = self.reading = None
+        # what was read last, in 1/256 point where it may be believed, and of what
+        self.quality = "empty"
+        self.score = self.counts = self.celsius = None
+        # whether that is a sample that was given and has not been told yet
+        self.fed = False
+        # what is to be done: 2 judge a reading, 1 show it
+        self.todo = 0
+        # lines told, when the last one of a stream was, milliseconds between them: 0 none, -1 as ColorTrack has them
+        self.readings = self.told = self.every = 0
+        # whether somebody speaks the Tonino's protocol, and hears nothing else
+        self.tonino = False
+        # bits a second of the line that were set, as text
+        self.baud = None
+        # when a sensor that went away is tried again
+        self.due = 0
+        console.counts = self.status
+        console.commands["read"] = self.read
+        self.ours = console.link.on_command
+        console.link.on_command = self.command
+        try:
+            console.model, self.regressor = load(board.slot)
+            self.raw = [0] * self.regressor.channels
+            self.display = board.open_display()
+            self.sensor = board.open_sensor()
+            if board.settings is not None:
+                console.rare("load", ())
+            else:
+                console.refused = None
+            if not self.reading:
+                self.begin()
+        except Exception as error:
+            console.refused = str(error) or type(error).__name__
+            console.model = console.turn = None
+            if board.slot != "model.cbm":
+                console.rare("refused", console.refused)
 
-        digest, regressor = load(board.slot)
-        sensor = FedSensor(regressor.channels)
-        console.model = digest
-        console.refused = None
-        if board.settings is not None:
-            console.rare("load", ())
-    except Exception as error:
-        console.refused = str(error) or type(error).__name__
-        if board.slot != "model.cbm":
-            console.rare("refused", console.refused)
+    # Readings of the sensor, by the calibration that there is.
+    def begin(self):
+        if self.sensor:
+            from canbean.reading import Reading
 
-    def sample(words):
-        if not console.model:
-            raise ValueError(console.refused)
-        sensor.feed(words)
+            reading = Reading(self.sensor, self.reflectance, self.regressor.scale.calibrated)
+            if len(reading.channels) < self.regressor.channels:
+                raise ValueError("the model has more channels than this sensor")
+            self.reading = reading
+            self.quality = "not settled"
+            self.console.turn = self.turn
+            self.console.pause = 2
 
-    def read(_):
-        nonlocal readings
-        if not console.model:
-            raise ValueError(console.refused)
-        readings += 1
-        ms = console.uptime()
-        value = bytes(tenths(regressor.predict(sensor.values)), "ascii") if sensor.quality == "ok" else None
-        raw = bytes("[" + ",".join([str(v) for v in sensor.values]) + "]", "ascii")
-        console.lines.send(
+    def status(self):
+        return (("readings", self.readings),)
+
+    # Words in capitals are the Tonino's.
+    def command(self, line):
+        if line.isupper():
+            self.console.rare("tonino", str(line, "ascii").split())
+        else:
+            self.tonino = False
+            self.ours(line)
+
+    # A piece of a reading, or what is to be done with one: the line waits for no more.
+    def turn(self):
+        todo = self.todo
+        if todo:
+            self.todo = todo - 1
+            if todo == 1:
+                self.show()
+            else:
+                self.judge()
+            return
+        now = self.console.uptime()
+        if now < self.due:
+            return
+        try:
+            if self.reading.step():
+                self.todo = 2
+        except OSError:
+            self.due = now + _AGAIN
+            self.quality = "no sensor"
+            self.score = None
+            self.todo = 1
+            if not self.tonino:
+                raise
+
+    def judge(self):
+        if self.fed:
+            return
+        reading = self.reading
+        self.quality = reading.quality
+        self.raw = reading.channels
+        self.counts = reading.counts
+        self.celsius = reading.celsius16
+        self.score = self.regressor.predict(self.raw) if self.quality == "ok" else None
+        now = self.console.uptime()
+        if self.every and now - self.told >= self.every:
+            self.told = now
+            if self.every > 0:
+                self.read(None)
+            elif self.score is not None and self.score >= 0:
+                value = self.regressor.scale.words(self.score)
+                self.lines.write((value if "." in value else value + ".0").encode() + b"\n")
+
+    # Whether the calibration is too old for this reading, or too warm or cold; None where that is not known.
+    def stale(self):
+        if self.reflectance and self.reflectance.at is not None and self.celsius is not None:
+            if abs(self.celsius - self.reflectance.at) > _FAR:
+                return True
+        return None if self.expires is None else self.console.uptime() // 1000 >= self.expires
+
+    # -> value, half width of its interval, degree; None where there is none
+    def words(self):
+        score = self.score
+        if score is None:
+            return None, None, None
+        scale = self.regressor.scale
+        return scale.words(score), scale.half(score), scale.degree(score)
+
+    def show(self):
+        if self.display:
+            from canbean.display import draw
+
+            value, half, degree = self.words()
+            if half is not None:
+                half = self.regressor.scale.words(half)
+            draw(self.display, value, half, degree, self.stale(), self.quality)
+
+    # The line `reading`.
+    def read(self, _):
+        if not self.console.model:
+            raise ValueError(self.console.refused)
+        self.readings += 1
+        self.fed = False
+        value, low, degree = self.words()
+        high = None
+        if value is not None:
+            value = bytes(value, "ascii")
+        if low is not None:
+            regressor, score, half = self.regressor, self.score, low
+            low = bytes(regressor.scale.words(max(score - half, regressor.low)), "ascii")
+            high = bytes(regressor.scale.words(min(score + half, regressor.high)), "ascii")
+        ms = self.console.uptime()
+        celsius = self.celsius
+        self.lines.send(
             "reading",
             (
-                ("t", bytes("%d.%03d" % (ms // 1000, ms % 1000), "ascii")),
+                ("t", bytes(text(ms, -3), "ascii")),
                 ("value", value),
-                ("raw", raw),
-                ("quality", sensor.quality),
+                ("low", low),
+                ("high", high),
+                ("degree", degree),
+                ("quality", self.quality),
+                ("stale", self.stale()),
+                ("raw", numbers(self.raw)),
+                ("counts", self.counts and numbers(self.counts)),
+                ("celsius", None if celsius is None else bytes(text(celsius * 625, -4), "ascii")),
             ),
         )
 
-    console.commands["sample"] = sample
-    console.commands["read"] = read
-    console.counts = lambda: (("readings", readings),)
-    console.run()
+
+def numbers(values):
+    return bytes("[" + ",".join([str(v) for v in values]) + "]", "ascii")
+
+
+def start(board):
+    return RoastMeter(board).console
+
+
+def main(board):
+    start(board).run()

@@ -52,6 +52,20 @@ def open_bus():
     return SocketCan(name)
 
 
+# A roast meter's sensor, display: none; `sense` gives it one.
+def open_sensor():
+    return None
+
+
+def open_display():
+    return None
+
+
+# A pty takes any number of bits a second.
+def baud(rate):
+    pass
+
+
 # -> wait(ms), readinto(buffer), write(bytes); each raises EOFError when the other end is gone.
 def open_serial():
     # CPython's buffer waits until it is full, the file below it does not

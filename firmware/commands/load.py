@@ -25,6 +25,10 @@ def apply(app, lines):
         from .tuning import apply
 
         apply(app.watch, lines, app.console.board.slot)
+    if hasattr(app, "expires"):
+        from .metering import apply
+
+        apply(app, lines)
     if getattr(app, "bus", None):
         bitrate = int(overlay.value(lines, "bitrate", app.console.board.BITRATE))
         rate = bitrate, overlay.value(lines, "listen", "1") != "0"

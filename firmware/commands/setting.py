@@ -9,7 +9,11 @@ NUMBERS = {
     "listen": (0, 1),
     "transmit": (0, 1),
     "alertid": (0, 0x1FFFFFFF),
+    "swap": (0, 1),
+    "baud": (1200, 921600),
 }
+# of a roast meter, which finds what is wrong with them when it applies them
+METER = ("calibration", "swap", "baud", "stream")
 
 
 # The words of a setting as they are kept; raises ValueError where they are none.
@@ -25,6 +29,8 @@ def checked(words):
     if name in ACTIONS and name and len(rest) == 1:
         pattern(rest[0].upper())
         return [name, rest[0].upper()]
+    if name in METER and rest:
+        return words
     if name == "slot" and rest in (["a.cbm"], ["b.cbm"], ["model.cbm"]):
         return words
     raise ValueError("no such setting: " + " ".join(words)[:40])
@@ -44,6 +50,10 @@ def added(lines, words):
 # Applies these settings, keeps them and says so; what cannot be applied is not kept.
 def commit(app, lines):
     board = app.console.board
+    if not hasattr(app, "expires"):
+        for line in lines:
+            if line.split()[0] in METER:
+                raise ValueError("a setting of roast meters: " + line[:40])
     try:
         load.apply(app, lines)
         overlay.write(lines)

@@ -10,4 +10,8 @@ def run(app, words):
     if app.clock:
         app.clock.read()
     app.epoch = s - (app.clock.s if app.clock else now), now
+    if hasattr(app, "expires"):
+        from .metering import expire
+
+        expire(app, app.board.settings or ())
     app.console.rare("status", ())

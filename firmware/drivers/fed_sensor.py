@@ -1,19 +1,40 @@
-# A sensor whose readings are given over the serial line: for the virtual board and for tests.
+# A sensor that measures what it is told (commands/sense.py): for the virtual board and for tests.
 
 
 class FedSensor:
-    def __init__(self, channels):
-        self.values = [0] * channels
-        self.quality = "empty"
+    NAME = "fed"
+    FULL = 0x3FFFF
+    CANCELS = True
+    swap = 0
 
-    # Takes the channels' readings as words of decimal digits.
-    def feed(self, words):
-        self.quality = "bad sample"
-        if len(words) != len(self.values):
-            raise ValueError("a sample has %d channels, this one %d" % (len(self.values), len(words)))
-        values = [int(word) for word in words]
-        for v in values:
-            if not -0x40000000 <= v <= 0x3FFFFFFF:
-                raise ValueError("a reading must fit 31 bits")
-        self.values = values
-        self.quality = "ok"
+    def __init__(self, channels):
+        self.CHANNELS = channels
+        self.measured = [0] * channels
+        self.at = None
+
+    # Counts of each channel, and 1/16 degrees or None.
+    def feed(self, counts, celsius16):
+        for n in counts:
+            if not 0 <= n <= self.FULL:
+                raise ValueError("a sensor counts from 0 to %d" % self.FULL)
+        if celsius16 is not None and not -800 <= celsius16 <= 2400:
+            raise ValueError("1/16 degrees are from -800 to 2400")
+        self.measured = counts
+        self.at = celsius16
+
+    def start(self):
+        pass
+
+    def stop(self):
+        pass
+
+    def sample(self, out):
+        for i in range(self.CHANNELS):
+            out[i] = self.measured[i]
+
+    def dark(self, out):
+        for i in range(self.CHANNELS):
+            out[i] = 0
+
+    def celsius(self):
+        return self.at

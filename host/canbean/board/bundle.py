@@ -85,6 +85,7 @@ def bundle(
     seldom: Iterable[Part] = (),
     *,
     starting: Iterable[Part] = (),
+    without: Iterable[Part] = (),
     texts: bool = True,
 ) -> Bundle:
     """The files of a firmware, joined and shortened.
@@ -97,6 +98,7 @@ def bundle(
         apart: files that stay their own, though others load them.
         seldom: functions that are loaded for each call and leave the heap again, with what only they need.
         starting: functions of files that are not joined, which run at start only: for the application, or instead of it.
+        without: functions and methods that this application never runs, whoever else would.
         texts: whether long texts move into a file, to be read when they are needed.
 
     Raises:
@@ -107,7 +109,7 @@ def bundle(
     dropped = _dropped(sources)
     named = sorted(named)
     joined = list(_loaded(sources, [*start, *named], set(apart) | dropped))
-    plan = _Plan(sources, joined, Own(start[0], START), dropped, named, seldom, starting)
+    plan = _Plan(sources, joined, Own(start[0], START), dropped, named, seldom, starting, without)
     files, words = plan.files(joined, texts=texts)
     files[start[0]] = MAIN
     native = {name: text.decode() for name, text in contents.items() if name.endswith(NATIVE)}
@@ -181,6 +183,7 @@ class _Plan:
         named: list[str],
         seldom: Iterable[Part],
         starting: Iterable[Part],
+        without: Iterable[Part],
     ) -> None:
         self.sources = sources
         # what runs instead of the application needs what runs once, too
@@ -212,7 +215,7 @@ class _Plan:
             for name in named
         }
         later = (by_text | FIXED) - {START}
-        reach = Reach(sources, joined, start, later, dropped, named, seldom, starting)
+        reach = Reach(sources, joined, start, later, dropped, named, seldom, starting, without)
         self.once, self.never, self.seldom = reach.once, reach.never, reach.seldom
         names = {node.id for node in nodes if isinstance(node, ast.Name)}
         self.builtins = {name for name in names if hasattr(builtins, name)} | _RESERVED

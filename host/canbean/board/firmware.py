@@ -178,7 +178,13 @@ def _refuse(model: Model, module: str, *, romfs: bool) -> None:
 @lru_cache(maxsize=32)
 def _joined(contents: tuple[tuple[str, bytes], ...], needs: Needs) -> Bundle:
     return bundle(
-        dict(contents), needs.start, needs.named, needs.apart, needs.seldom, starting=needs.starting
+        dict(contents),
+        needs.start,
+        needs.named,
+        needs.apart,
+        needs.seldom,
+        starting=needs.starting,
+        without=needs.without,
     )
 
 

@@ -1,4 +1,4 @@
-"""Which of the firmware's files a gateway's model needs: those are joined, the others wait for a model that has more."""
+"""Which of the firmware's files a model needs: those are joined, the others wait for a model that has more."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from canbean.board.reach import Part
 from canbean.board.scopes import File, Own, imported, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 WITH = {"CHKS": ("canbean/checks", "canbean/check_words"), "ORDR": ("canbean/order_words",)}
 """Files of sections; those of detectors of windows are named in the firmware's `gates.py`."""
@@ -25,10 +25,20 @@ SELDOM = (
     Part("canbean/alert", "unbucket"),
     Part("canbean/order_words", "words"),
     Part("canbean/escape", "escaped"),
+    Part("canbean/display", "draw"),
 )
 """What only an alert needs: it is loaded in less time than the alert's line takes. Whatever stays loaded imports it within a
 function."""
 GATES, NOVELTY, FEED = "canbean/gates", "canbean/novelty", "drivers/feed"
+GATEWAY = "apps/gateway"
+KINDS = "canbean/kinds"
+"""Names the file of each section that predicts."""
+OPENS = {GATEWAY: ("open_bus",), "apps/roastmeter": ("open_sensor", "open_display", "open_button")}
+"""What an application asks its board's file for, at start; what that loads are its drivers."""
+LATER = {"apps/roastmeter": ("canbean/reflectance", "drivers/max3010x", "drivers/ssd1306")}
+"""What an application has from then on that a command or the search for its sensor loads: those that most meters have."""
+ALERTS = tuple(Part("canbean/lines", f"Lines.{name}") for name in ("alert", "got", "idle"))
+"""What only a gateway does."""
 SAFE = "apps/console"
 """The application of safe mode, which runs instead of the one that is joined."""
 _FINGERPRINT, _CLOSED = struct.Struct("<HHH"), 1024
@@ -44,6 +54,7 @@ class Needs:
     apart: tuple[str, ...]
     seldom: tuple[Part, ...]
     starting: tuple[Part, ...] = ()
+    without: tuple[Part, ...] = ()
 
 
 def files(contents: Mapping[str, bytes], app: str, board: str, sections: Mapping[str, bytes]) -> Needs:
@@ -56,6 +67,7 @@ def files(contents: Mapping[str, bytes], app: str, board: str, sections: Mapping
         sections: the model's sections by tag.
     """
     windows = _detectors(contents.get(GATES, b""))
+    kinds = {file for tag, file in _kinds(contents.get(KINDS, b"")).items() if tag in sections}
     named = {file for tag, file in windows.items() if tag in sections and file in contents}
     apart = {file for tag, those in WITH.items() if tag not in sections for file in those}
     apart |= set(windows.values()) - named | {RULES}
@@ -64,12 +76,15 @@ def files(contents: Mapping[str, bytes], app: str, board: str, sections: Mapping
     head = sections.get("FPRN", b"")
     if len(head) < _FINGERPRINT.size or _FINGERPRINT.unpack_from(head)[2] >= _CLOSED:
         apart.add(NOVELTY)
-    drivers = _drivers(contents, board)
+    opens = OPENS.get(app, ())
+    drivers = _drivers(contents, board, opens)
     if drivers:
         # a board with a bus of its own seldom replays
         apart.add(FEED)
-    starting = Part(SAFE, "main"), Part(board, "open_bus")
-    return Needs((app, *drivers), tuple(sorted(named)), tuple(sorted(apart)), SELDOM, starting)
+    starting = Part(SAFE, "main"), *(Part(board, name) for name in opens)
+    without = () if app == GATEWAY else ALERTS
+    start = (app, *drivers, *(file for file in LATER.get(app, ()) if file in contents))
+    return Needs(start, tuple(sorted(named | kinds)), tuple(sorted(apart)), SELDOM, starting, without)
 
 
 def _detectors(gates: bytes) -> dict[str, str]:
@@ -80,13 +95,25 @@ def _detectors(gates: bytes) -> dict[str, str]:
     return {}
 
 
-def _drivers(contents: Mapping[str, bytes], board: str) -> list[str]:
-    """What a board's file loads itself."""
+def _kinds(kinds: bytes) -> dict[str, str]:
+    """The file of each section that predicts."""
+    for one in ast.parse(kinds).body:
+        if isinstance(one, ast.Assign) and ast.unparse(one.targets[0]) == "KINDS":
+            return {row[0]: f"canbean/{row[1]}" for row in ast.literal_eval(one.value)}
+    return {}
+
+
+def _drivers(contents: Mapping[str, bytes], board: str, opens: Collection[str]) -> list[str]:
+    """What a board's file loads itself, but for functions that another application asks for."""
     sources = parse(dict(contents))
+    others = {name for names in OPENS.values() for name in names} - set(opens)
     found = set()
-    for node in ast.walk(sources[board].tree):
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            for meaning in imported(sources[board], node, sources).values():
-                if isinstance(meaning, (Own, File)) and meaning.file.startswith("drivers/"):
-                    found.add(meaning.file)
+    for one in sources[board].tree.body:
+        if isinstance(one, ast.FunctionDef) and one.name in others:
+            continue
+        for node in ast.walk(one):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                for meaning in imported(sources[board], node, sources).values():
+                    if isinstance(meaning, (Own, File)) and meaning.file.startswith("drivers/"):
+                        found.add(meaning.file)
     return sorted(found)

@@ -47,6 +47,7 @@ class Reach:
         named: Iterable[str],
         seldom: Iterable[Part],
         starting: Iterable[Part] = (),
+        without: Iterable[Part] = (),
     ) -> None:
         """Follow every reference.
 
@@ -59,13 +60,15 @@ class Reach:
             named: joined files that are found by name, as objects.
             seldom: functions that may be loaded for each call.
             starting: functions of files that are not joined, which run at start only.
+            without: parts that this application never runs, whoever refers to them.
         """
         self.sources = sources
         self.joined = set(joined)
         self.methods: dict[str, set[Part]] = {}
         self.named = list(named)
         starting = set(starting)
-        parts = {part: node for name in sorted(self.joined) for part, node in parts_of(sources[name])}
+        everything = {part: node for name in sorted(self.joined) for part, node in parts_of(sources[name])}
+        parts = {part: node for part, node in everything.items() if part not in set(without)}
         for part in parts:
             if "." in part.name:
                 self.methods.setdefault(part.name.split(".")[1], set()).add(part)
@@ -86,6 +89,8 @@ class Reach:
                     offered |= asked
                     roots |= self._everything([found]) - asked
         for name in sorted(later):
+            # classes of files that are found by name, made at start
+            first |= {Part(file, f"{name}.__init__") for file in self.named} & set(parts)
             roots |= self.methods.get(name, set()) | {part for part in parts if part.name == name}
         for name, those in self.methods.items():
             if name.startswith("__") and name != "__init__":
@@ -110,7 +115,7 @@ class Reach:
                 break
             roots |= more
         self.once = once
-        self.never = set(parts) - resident - once - self.seldom
+        self.never = set(everything) - resident - once - self.seldom
 
     @staticmethod
     def _is_data(parts: Mapping[Part, ast.stmt], part: Part) -> bool:

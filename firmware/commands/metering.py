@@ -1,0 +1,41 @@
+# What is set on a roast meter: its calibration, whether its LEDs are swapped, what it streams, and how fast its line is.
+from canbean import const
+from canbean.reflectance import Reflectance
+
+from . import overlay, stream
+
+_DAY = const(86400)
+_OLD = const(181)  # days that a calibration holds, as in the host's canbean.roast.calibration
+
+
+def apply(app, lines):
+    words = overlay.value(lines, "calibration", "").split()
+    app.reflectance = Reflectance(words) if words else None
+    expire(app, lines)
+    if app.sensor:
+        app.sensor.swap = int(overlay.value(lines, "swap", 0))
+    stream.run(app, overlay.value(lines, "stream", "off").split())
+    app.begin()
+    baud = overlay.value(lines, "baud")
+    if baud != app.baud:
+        if not hasattr(app.board, "baud"):
+            raise ValueError("the bit rate of this board's line cannot be set")
+        app.board.baud(int(baud or app.board.BAUD))
+        app.baud = baud
+
+
+# The second of uptime from which on the calibration is too old: any where its day has still to come, but for a time zone.
+def expire(app, lines):
+    date = overlay.value(lines, "calibration", "")[:10].split("-")
+    app.expires = None
+    if not date[0]:
+        return
+    if len(date) != 3:
+        raise ValueError("calibration: no date such as 2026-11-26")
+    y, m, d = [int(part) for part in date]
+    if app.epoch:
+        # days since 1970, by years that begin in March
+        y -= m < 3
+        day = 365 * y + y // 4 - y // 100 + y // 400 + (153 * ((m + 9) % 12) + 2) // 5 + d - 719469
+        now = app.epoch[0] + app.console.uptime() // 1000
+        app.expires = (day + _OLD) * _DAY - app.epoch[0] if (day - 1) * _DAY <= now else 0
