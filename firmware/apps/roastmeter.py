@@ -128,7 +128,7 @@ class RoastMeter:
             return
         reading = self.reading
         self.quality = reading.quality
-        self.raw = reading.channels
+        self.raw = reading.channels[: self.regressor.channels]
         self.counts = reading.counts
         self.celsius = reading.celsius16
         self.score = self.regressor.predict(self.raw) if self.quality == "ok" else None

@@ -20,7 +20,7 @@ def apply(app, lines):
     if baud != app.baud:
         if not hasattr(app.board, "baud"):
             raise ValueError("the bit rate of this board's line cannot be set")
-        app.board.baud(int(baud or app.board.BAUD))
+        app.board.baud(int(baud or getattr(app.board, "BAUD", 115200)))
         app.baud = baud
 
 

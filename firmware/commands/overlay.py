@@ -21,7 +21,9 @@ def _digest(text):
 def _load(path):
     try:
         with open(path, "rb") as file:
-            text = file.read(_MOST + 1)
+            size = file.seek(0, 2)
+            file.seek(0)
+            text = file.read(min(size, _MOST + 1))
         body = text[:-_TAIL]
         digest = _digest(body)
         if text[-_TAIL:] == b"digest " + digest + b"\n":

@@ -1,6 +1,5 @@
 # What can be set: its names, and the words that each takes.
 from . import load, overlay
-from .lists import ACTIONS, pattern
 
 # of settings with a number: least and most
 NUMBERS = {
@@ -12,6 +11,8 @@ NUMBERS = {
     "swap": (0, 1),
     "baud": (1200, 921600),
 }
+# settings of which there may be many, by pattern
+LISTS = ("allow", "deny")
 # of a roast meter, which finds what is wrong with them when it applies them
 METER = ("calibration", "swap", "baud", "stream")
 
@@ -26,7 +27,9 @@ def checked(words):
         if low <= n <= high:
             return [name, str(n)]
         raise ValueError("%s: %d to %d" % (name, low, high))
-    if name in ACTIONS and name and len(rest) == 1:
+    if name in LISTS and len(rest) == 1:
+        from .lists import pattern
+
         pattern(rest[0].upper())
         return [name, rest[0].upper()]
     if name in METER and rest:
@@ -38,7 +41,7 @@ def checked(words):
 
 # What a setting is about: of two about the same the later one counts.
 def _about(words):
-    return words[1] if words[0] in ACTIONS else words[0]
+    return words[1] if words[0] in LISTS else words[0]
 
 
 # `lines` with one more setting.

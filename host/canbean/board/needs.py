@@ -30,13 +30,15 @@ SELDOM = (
 """What only an alert needs: it is loaded in less time than the alert's line takes. Whatever stays loaded imports it within a
 function."""
 GATES, NOVELTY, FEED = "canbean/gates", "canbean/novelty", "drivers/feed"
-GATEWAY = "apps/gateway"
+GATEWAY, METER = "apps/gateway", "apps/roastmeter"
 KINDS = "canbean/kinds"
 """Names the file of each section that predicts."""
-OPENS = {GATEWAY: ("open_bus",), "apps/roastmeter": ("open_sensor", "open_display", "open_button")}
+OPENS = {GATEWAY: ("open_bus",), METER: ("open_sensor", "open_display", "open_button")}
 """What an application asks its board's file for, at start; what that loads are its drivers."""
-LATER = {"apps/roastmeter": ("canbean/reflectance", "drivers/max3010x", "drivers/ssd1306")}
-"""What an application has from then on that a command or the search for its sensor loads: those that most meters have."""
+REFLECTANCE = "canbean/reflectance"
+"""What a setting loads, for good."""
+KIT = ("drivers/max3010x", "drivers/ssd1306")
+"""What most roast meters have, on boards that look for it."""
 ALERTS = tuple(Part("canbean/lines", f"Lines.{name}") for name in ("alert", "got", "idle"))
 """What only a gateway does."""
 SAFE = "apps/console"
@@ -83,8 +85,10 @@ def files(contents: Mapping[str, bytes], app: str, board: str, sections: Mapping
         apart.add(FEED)
     starting = Part(SAFE, "main"), *(Part(board, name) for name in opens)
     without = () if app == GATEWAY else ALERTS
-    start = (app, *drivers, *(file for file in LATER.get(app, ()) if file in contents))
-    return Needs(start, tuple(sorted(named | kinds)), tuple(sorted(apart)), SELDOM, starting, without)
+    start = [app, *drivers]
+    if app == METER:
+        start += [REFLECTANCE, *(KIT if drivers else ())]
+    return Needs(tuple(start), tuple(sorted(named | kinds)), tuple(sorted(apart)), SELDOM, starting, without)
 
 
 def _detectors(gates: bytes) -> dict[str, str]:

@@ -78,7 +78,11 @@ class Attributes:
         self.wide: set[str] = set()
         uses: Counter[str] = Counter()
         bases: dict[str, list[ast.ClassDef]] = {}
+        sources = list(sources)
         trees = [source.tree for source in sources]
+        # what a board's file calls: one that got an attribute of that name would call this
+        boards = [source.tree for source in sources if source.name.startswith("boards/")]
+        self.called = {node.id for tree in boards for node in ast.walk(tree) if isinstance(node, ast.Name)}
         for tree in trees:
             for node in ast.walk(tree):
                 if isinstance(node, ast.Attribute):
@@ -106,7 +110,7 @@ class Attributes:
     def _beside(self, name: str) -> set[str]:
         """Names that this one must not get."""
         if name in self.wide:
-            return self.kept | set(self.short.values())
+            return self.kept | self.called | set(self.short.values())
         beside = set().union(*(one for one in self.classes if name in one), self.wide)
         return self.kept | {self.short[one] for one in beside if one in self.short}
 
