@@ -66,7 +66,7 @@ def start():
 
     boot.start(board)
     gateway = Gateway(board)
-    gateway.console.wait = wait
+    gateway.console._wait = wait
     on.line.there = b""
     return gateway
 

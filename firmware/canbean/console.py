@@ -16,7 +16,7 @@ class Console:
         self.board = board
         self.app = app
         self.application = application
-        self.wait, readinto, write = board.open_serial()
+        self._wait, readinto, write = board.open_serial()
         boot = "".join(["%02x" % byte for byte in os.urandom(4)])
         self.lines = Lines(write, boot, getattr(board, "KEPT", 0))
         self.link = Link(readinto, self._command, self.no_packet, self.error, board.CHUNK)
@@ -125,7 +125,7 @@ class Console:
                     if self.idle:
                         self.idle()
                     if not busy:
-                        self.wait(self.pause)
+                        self._wait(self.pause)
             except EOFError:
                 return
             except Exception as error:

@@ -1,46 +1,60 @@
 # The Tonino's serial protocol, which Artisan speaks: a word in capitals, answered by WORD:NUMBERS. What is not done is not
 # answered, and nothing else is said from TONINO on until a command of ours.
+from canbean import const
 from canbean.decimal import text
 
 READS = True
-# As long as the host may take from TONINO to its next word without waiting for the answer.
-WAIT_MS = 100
+_GREET = const(50)  # milliseconds from TONINO to its answer, in which another word takes its place
+_SETTLE = const(1500)  # most that a scan waits for a reading: Artisan waits 2 s
 
 
 def run(app, words):
-    if not words or len(words) > 1:
-        if not app.tonino:
-            raise ValueError("unknown command: " + " ".join(words))
-        return
-    word = words[0]
+    word = words[0] if len(words) == 1 else ""
+    console = app.console
+    # one who took boot chatter for the greeting scans at once, and would take that for the scan's answer
+    console.idle = None
     if word == "TONINO":
         app.tonino = True
         app.every = 0
-        # one that has taken boot chatter for the answer scans at once: what came now would be taken for that scan's
-        ticks_ms = app.board.ticks_ms
-        start = ticks_ms()
-        app.console.wait(WAIT_MS)
-        if ticks_ms() - start & 0x3FFFFFFF < WAIT_MS - 10:
-            return
-        answer = "1 0 1"
-    elif word == "SCAN":
-        # no digit where there is nothing to fill in
-        answer = scan(app, lambda score: str(score + 128 >> 8))
-    elif word == "I_SCAN":
-        answer = scan(app, lambda score: text(score * 625 >> 4, -4))
-    # the internal value is that of our scale already
+        later(app, lambda ms: ms > _GREET and "TONINO:1 0 1")
+    elif word == "SCAN" or word == "I_SCAN":
+        later(
+            app, lambda ms: (ms > _SETTLE or app.quality != "not settled") and word + ":" + scanned(app, word)
+        )
+        console.idle()
     elif word == "GETCAL":
-        answer = "1.000000 0.000000"
+        # the internal value is that of our scale already: slope, intercept
+        say(app, "GETCAL:1.000000 0.000000")
     elif word == "GETSCALING":
-        answer = "0.000000 0.000000 1.000000 0.000000"
-    else:
-        if not app.tonino:
-            raise ValueError("unknown command: " + word)
-        return
-    app.lines.write((word + ":" + answer + "\n").encode())
+        say(app, "GETSCALING:0.000000 0.000000 1.000000 0.000000")
+    elif not app.tonino:
+        raise ValueError("unknown command: " + " ".join(words))
 
 
-def scan(app, of):
+# Says what `of` milliseconds has to say, as soon as it has something.
+def later(app, of):
+    console = app.console
+    start = console.uptime()
+
+    def idle():
+        answer = of(console.uptime() - start)
+        if answer:
+            console.idle = None
+            say(app, answer)
+
+    console.idle = idle
+    console.pause = min(console.pause, _GREET)
+
+
+# No digit where there is nothing to fill in.
+def scanned(app, word):
     app.readings += 1
     app.fed = False
-    return app.quality if app.score is None else of(app.score)
+    score = app.score
+    if score is None:
+        return app.quality
+    return str(score + 128 >> 8) if word == "SCAN" else text(score * 625 >> 4, -4)
+
+
+def say(app, answer):
+    app.lines.write((answer + "\n").encode())

@@ -79,8 +79,8 @@ def value():
 
 @pytest.mark.parametrize("baud", [115200, 57600])
 def test_connect_scan_ten_times_unplug_plug_again(port, value, baud):
-    for _ in range(2):
-        artisan = Artisan(port, baud)
+    for pause in (2.0, 0.2):
+        artisan = Artisan(port, baud, pause)
         assert re.fullmatch(rb"TONINO:\d+ \d+ \d+\n", artisan.greeting)
         for n in range(10):
             start = time.monotonic()
@@ -149,6 +149,15 @@ def test_what_may_not_be_believed_is_not_filled_in(port, value):
     with Board(port) as board:
         told(board, CUP)
     assert artisan.scan() == value
+    artisan.close()
+
+
+def test_a_scan_waits_for_a_reading_that_is_on_its_way(port, value):
+    """As after a start: Artisan would take "not settled" for an error."""
+    artisan = Artisan(port, pause=0.1)
+    artisan.port.write(b"set swap 0\nSCAN\n")
+    assert artisan.port.readline().startswith(b'{"type":"settings"')
+    assert artisan.port.readline() == b"SCAN:%d\n" % value
     artisan.close()
 
 
