@@ -18,8 +18,9 @@ def load(path):
     from canbean.regressor import Regressor
     from canbean.scale import Scale
 
-    model = Model(path, "roastmeter", ("META", "GOLD", "FEAT") + TAGS)
-    regressor = Regressor({tag: model.read(tag) for tag in ("FEAT",) + TAGS if tag in model.sections})
+    known = ("META", "GOLD", "FEAT", "BLND") + TAGS
+    model = Model(path, "roastmeter", known)
+    regressor = Regressor({tag: model.read(tag) for tag in known[2:] if tag in model.sections})
     for given, answers in model.golden():
         if regressor.predict(struct.unpack("<%di" % regressor.channels, given)) != answers[0]:
             raise ValueError("a golden reading is answered differently here: the model is refused")

@@ -13,8 +13,8 @@ from canbean.board.scopes import File, Own, imported, parse
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-WITH = {"CHKS": ("canbean/checks", "canbean/check_words"), "ORDR": ("canbean/order_words",)}
-"""Files of sections; those of detectors of windows are named in the firmware's `gates.py`."""
+WITH = {"CHKS": ("canbean/checks", "canbean/check_words"), "ORDR": ("canbean/order_words",), "BLND": ("canbean/blend",)}
+"""Files of sections; those of detectors of windows are named in the firmware's `gates.py`, of kinds in its `kinds.py`."""
 RULES = "canbean/rules"
 """Loaded anew whenever the board's own lists change."""
 SELDOM = (
