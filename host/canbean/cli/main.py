@@ -12,6 +12,7 @@ from canbean.cli import (
     adapter,
     attack,
     board,
+    board_flash,
     board_update,
     can,
     curve,
@@ -46,6 +47,7 @@ can.app.add_typer(plan.app)
 board.app.add_typer(monitor.app)
 can.app.add_typer(watch.app)
 board.app.add_typer(board_update.app)
+board.app.add_typer(board_flash.app)
 app.add_typer(can.app, name="can", help="CAN logs: look, learn, replay, score, attack.")
 roast.app.add_typer(roast_annotate.app)
 roast.app.add_typer(roast_enclosure.app)

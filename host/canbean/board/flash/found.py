@@ -1,0 +1,60 @@
+"""What a board says of itself, asked without stopping it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from canbean.board.link import Board
+from canbean.errors import BoardError
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is on a board.
+
+    Attributes:
+        hello: its hello, by key; empty where no canbean application answers.
+        image: digest of the image that was flashed, None where nobody knows.
+        firmware: digest of the firmware that was flashed, None where nobody knows.
+        reason: why it runs no model, if it says so.
+    """
+
+    hello: dict[str, Any] = field(default_factory=dict)
+    image: str | None = None
+    firmware: str | None = None
+    reason: str | None = None
+
+
+def ask(port: str, baud: int, seconds: float = 2.0) -> Found:
+    """Ask what runs on a board; a board where nothing of ours answers is found empty."""
+    try:
+        with Board(port, timeout=seconds, baud=baud) as board:
+            try:
+                said = board.ask("flashed", "flashed", timeout=2.0).values
+            except BoardError:
+                # a firmware from before that command
+                said = {}
+            return Found(board.hello, said.get("image"), said.get("firmware"), board.refusal)
+    except BoardError:
+        return Found()
+
+
+def wait(port: str, baud: int, seconds: float) -> Found:
+    """Wait until the application of a board that has been reset answers.
+
+    Raises:
+        BoardError: it does not in time.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        # a port that is the board's own USB goes away and comes back
+        found = ask(port, baud, 3.0)
+        if found.hello:
+            return found
+        if time.monotonic() >= end:
+            raise BoardError(
+                f"{port}: the firmware is on the board and does not say hello within {seconds:g} s: press the board's reset button "
+                "and run the same command again; 'canbean board shell' shows what MicroPython says"
+            )

@@ -1,0 +1,112 @@
+"""What is to be on a board: checked before the board is touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from canbean.board.flash import files
+from canbean.errors import BoardError, ModelError, UsageError
+from canbean.files import read_bytes
+from canbean.tiny import cbm
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from canbean.board.flash.files import Firmware
+    from canbean.board.flash.images import Image
+    from canbean.board.profiles import Profile
+
+STEPS = ("image", "firmware", "model")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a board is to get.
+
+    Attributes:
+        board: its profile.
+        port: where it is.
+        app: the application; empty where only an image is written.
+        model: the model file.
+        blob: its content.
+        firmware: the application's files; None where they are not wanted.
+        image: the image that was asked for; None leaves a MicroPython that works.
+        steps: those of `STEPS` to take.
+        key: the board's, where it has one.
+        erase: all of the flash before the image is written, with what is in it.
+        baud: bits per second of esptool.
+    """
+
+    board: Profile
+    port: str
+    steps: tuple[str, ...] = STEPS
+    app: str = ""
+    model: Path | None = None
+    blob: bytes = b""
+    firmware: Firmware | None = None
+    image: Image | None = None
+    key: bytes | None = field(default=None, repr=False)
+    erase: bool = False
+    baud: int = 460_800
+
+    @property
+    def digest(self) -> str:
+        """Of the model, as the board says it."""
+        return cbm.digest(self.blob)[:16]
+
+
+def check(
+    board: Profile, steps: tuple[str, ...], app: str | None, model: Path | None, key: bytes | None
+) -> tuple[str, bytes, Firmware | None]:
+    """Read the model and build the firmware.
+
+    Args:
+        board: the profile.
+        steps: what will be done.
+        app: the application; None for the model's.
+        model: the model file.
+        key: the board's, where it has one: the model must be signed with it.
+
+    Returns:
+        The application, the model and the firmware, as `Job` has them.
+
+    Raises:
+        UsageError: something is missing, or the board is not flashed.
+        ModelError: the model is damaged, not signed, or for another application.
+        BoardError: the model does not fit the board, or the firmware cannot be built.
+        FileError: the model cannot be read.
+    """
+    if board.loader == "none":
+        raise UsageError(
+            f"{board.name} is not flashed: switch a virtual board on with 'canbean board virtual'"
+        )
+    if model is None:
+        if steps == ("image",):
+            return "", b"", None
+        raise UsageError("give the model with --model M.cbm: the firmware is made for what it needs")
+    blob = read_bytes(model, "model file")
+    found = cbm.unpack(blob, str(model), key)
+    runs = str(found.read_meta(str(model)).get("app"))
+    if app is not None and app != runs:
+        raise ModelError(
+            f"{model}: is a model for {runs!r}, not for {app!r}: give --app {runs} or another model"
+        )
+    if "firmware" not in steps:
+        return runs, blob, None
+    # native code where the board has room for it: the image's processor is the profile's, which is checked there
+    made = files.build(board, runs, found, board.architecture if board.native else None)
+    return runs, blob, made
+
+
+def refuse_old(board: Profile, port: str, mpy: int, version: str, wanted: int) -> None:
+    """A MicroPython whose `.mpy` is another than mpy-cross writes.
+
+    Raises:
+        BoardError: it is.
+    """
+    if mpy != wanted:
+        raise BoardError(
+            f"{port}: its MicroPython {version} reads .mpy version {mpy}, and mpy-cross here writes {wanted}; no firmware was copied, "
+            f"the board is as it was: put a newer image on it: --image {board.images[0]}-….bin or --fetch"
+        )

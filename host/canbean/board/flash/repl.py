@@ -1,0 +1,212 @@
+"""MicroPython's raw REPL on a board, by mpremote's transport."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import re
+import struct
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from mpremote.transport import TransportError
+from mpremote.transport_serial import SerialTransport
+
+from canbean.errors import BoardError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PROMPT = b">>>"
+ARCHITECTURES = (
+    None,
+    "x86",
+    "x64",
+    "armv6",
+    "armv6m",
+    "armv7m",
+    "armv7em",
+    "armv7emsp",
+    "armv7emdp",
+    "xtensa",
+    "xtensawin",
+    "rv32imc",
+    "rv64imc",
+)
+"""Of native code, by the number that `sys.implementation._mpy` has from bit 10 on."""
+ASK = """import sys
+i = sys.implementation
+print(repr((getattr(i, "_mpy", getattr(i, "mpy", 0)), list(i.version[:3]), sys.platform, getattr(i, "_machine", ""))))
+"""
+FULL = re.compile(r"OSError: (?:\[Errno )?28\b|ENOSPC")
+
+
+class FullError(BoardError):
+    """The board's file system is full."""
+
+
+@dataclass(frozen=True)
+class MicroPython:
+    """What runs on a board.
+
+    Attributes:
+        version: `1.29.0`.
+        mpy: the `.mpy` version that it reads.
+        architecture: mpy-cross's name of the processor whose native code it takes, None where it takes none.
+        platform: `esp8266`, `esp32`, `rp2`, `linux`.
+        machine: in its own words.
+    """
+
+    version: str
+    mpy: int
+    architecture: str | None
+    platform: str
+    machine: str
+
+
+class Repl:
+    """A raw REPL, fresh: nothing of what ran before is in the heap."""
+
+    def __init__(self, port: str, baud: int = 115200, *, reset: bool = True, patience: float = 3.0) -> None:
+        """Stop what runs on a board and enter its raw REPL.
+
+        Args:
+            port: device or pyserial URL.
+            baud: bits per second.
+            reset: whether the port's lines may reset a board whose program does not listen to ctrl-C.
+            patience: seconds for each attempt.
+
+        Raises:
+            BoardError: the port cannot be opened, or there is no REPL on it.
+        """
+        self.port = port
+        try:
+            self._transport = SerialTransport(port, baudrate=baud, timeout=5)
+        except (TransportError, OSError) as error:
+            raise BoardError(f"{port}: cannot be opened: {error}") from None
+        try:
+            with self._speaking("no MicroPython answers"):
+                self._enter(patience, reset=reset)
+        except BaseException:
+            self.close()
+            raise
+
+    def _enter(self, patience: float, *, reset: bool) -> None:
+        if not (
+            self._attempt(0.6)
+            or (reset and self._by_lines() and self._attempt(patience))
+            or self._attempt(patience)
+        ):
+            raise BoardError(f"{self.port}: no MicroPython answers")
+        self._transport.enter_raw_repl(soft_reset=True, timeout_overall=10)
+
+    def _attempt(self, seconds: float) -> bool:
+        """Interrupt whatever runs, or starts, again and again, until a prompt answers."""
+        line = self._transport.serial
+        end = time.monotonic() + seconds
+        said = b""
+        while time.monotonic() < end:
+            # ctrl-B: whoever was here before may have left a raw REPL
+            line.write(b"\r\x03\x03\x02")
+            time.sleep(0.05)
+            said = (said + line.read(line.in_waiting))[-256:]
+            if said.rstrip().endswith(PROMPT):
+                return True
+        return False
+
+    def _by_lines(self) -> bool:
+        """Reset the chip by the port's RTS, where it has one: as esptool does after writing."""
+        line = self._transport.serial
+        try:
+            line.dtr = False
+            line.rts = True
+            time.sleep(0.1)
+            line.rts = False
+        except OSError:
+            # a pty
+            return False
+        return True
+
+    def about(self) -> MicroPython:
+        """What runs here."""
+        mpy, version, platform, machine = ast.literal_eval(self.run(ASK).strip())
+        number = mpy >> 10 & 0xF
+        return MicroPython(
+            ".".join(map(str, version)),
+            mpy & 0xFF,
+            ARCHITECTURES[number] if number < len(ARCHITECTURES) else None,
+            platform,
+            machine,
+        )
+
+    def run(self, code: str) -> str:
+        """Run code on the board; what it prints.
+
+        Raises:
+            BoardError: it raises an error there, or the board is gone.
+        """
+        with self._speaking("the board did not do what it was asked"):
+            said: bytes = self._transport.exec(code)
+        return said.decode(errors="replace")
+
+    def put(self, path: str, content: bytes, progress: Callable[[int], object] | None = None) -> None:
+        """Write a file beside its name, then rename it: there is the old one or the new one, whole.
+
+        Raises:
+            FullError: there is no room for it.
+            BoardError: the board is gone.
+        """
+        beside = path + ".new"
+        try:
+            with self._speaking(f"{path} was not written"):
+                self._transport.fs_writefile(
+                    beside,
+                    content,
+                    progress_callback=None if progress is None else lambda done, _: progress(done),
+                )
+            self.run(f"import os\nos.rename({beside!r}, {path!r})")
+        except FullError:
+            with contextlib.suppress(BoardError):
+                self.run(f"import os\nf.close()\nos.remove({beside!r})")
+            raise
+
+    def reset(self) -> None:
+        """Start the board anew, as if it were plugged in."""
+        with self._speaking("the board was not reset"):
+            self._transport.exec_raw_no_follow("import machine\nmachine.reset()")
+            # until it has taken the command
+            time.sleep(0.2)
+
+    @contextlib.contextmanager
+    def _speaking(self, what: str) -> Iterator[None]:
+        """Errors of mpremote and of the port as ours."""
+        try:
+            # mpremote prints what it could not understand
+            with contextlib.redirect_stdout(None):
+                yield
+        except BoardError:
+            raise
+        except TransportError as error:
+            words = str(error).strip().splitlines()
+            if FULL.search(str(error)):
+                raise FullError(f"{self.port}: the board's file system is full") from None
+            raise BoardError(f"{self.port}: {what}: {words[-1] if words else 'no reason given'}") from None
+        except OSError as error:
+            if error.errno == 28:
+                raise FullError(f"{self.port}: the board's file system is full") from None
+            raise BoardError(f"{self.port}: {what}: {error.strerror or error}") from None
+        except (ValueError, SyntaxError, IndexError, struct.error) as error:
+            # half an answer
+            raise BoardError(f"{self.port}: {what}: the board fell silent ({error})") from None
+
+    def close(self) -> None:
+        """Give the port free."""
+        with contextlib.suppress(OSError):
+            self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
