@@ -25,10 +25,11 @@ RETRY_S = 1.0
 
 
 class Link(NamedTuple):
-    """The meter came or went: `there`, and in words."""
+    """The meter came or went: `there`, and in words; `hello` is what it said of itself, by key."""
 
     there: bool
     words: str
+    hello: dict[str, Any]
 
 
 def open_meter(port: str, timeout: float = 5.0) -> Board:
@@ -105,8 +106,9 @@ def follow(
     while True:
         try:
             with open_meter(port) as board:
-                yield Link(there=True, words=f"{port}: the meter is there{' again' if hello else ''}")
+                words = f"{port}: the meter is there{' again' if hello else ''}"
                 hello, said = board.hello, ""
+                yield Link(there=True, words=words, hello=hello)
                 while True:
                     yield fresh(board) if anew() else read(board)
                     if sleep():
@@ -117,7 +119,7 @@ def follow(
             if str(error) != said:
                 # once for each reason, not with every try
                 said = str(error)
-                yield Link(there=False, words=said)
+                yield Link(there=False, words=said, hello={})
         if wait(RETRY_S):
             return
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from canbean.cli import roast_fit, roast_pair, roast_read, roast_score, roast_simulate
+from canbean.cli import roast_fit, roast_pair, roast_read, roast_score, roast_serve, roast_simulate
 
 app = typer.Typer(no_args_is_help=True)
 app.command()(roast_pair.pair)
@@ -12,3 +12,4 @@ app.command()(roast_fit.fit)
 app.command()(roast_score.score)
 app.command()(roast_simulate.simulate)
 app.command()(roast_read.read)
+app.command()(roast_serve.serve)

@@ -13,7 +13,8 @@ import numpy as np
 from canbean.roast import simulate
 from canbean.roast.pair_questions import Step
 from canbean.roast.pairs import SIMULATED
-from canbean.roast.reading import TEMPERATURE, Channel
+from canbean.roast.reading import TEMPERATURE, Channel, Reading, parse
+from canbean.roast.scale import SCA_DEGREES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 LOTS = 20
 CUPS = 60
 """Tamps of each lot that are ready."""
+SHOWN = 30
+"""Readings of a cup that lies on the simulated meter, the first three of the empty window."""
 GUESS = 8.0
 """Points (standard deviation) by which the person misjudges a lot before it is measured."""
 REFERENCE = 0.75
@@ -55,18 +58,23 @@ class Bench:
         step = (simulate.LIGHTEST - simulate.DARKEST) / lots
         true = simulate.DARKEST + step * (np.arange(lots) + self._rng.uniform(0, 1, lots))
         self._true = self._rng.permutation(true)
+        self._places: dict[str, int] = {}
         self._names = [f"{SIMULATED}-lot-{k + 1}" for k in range(lots)]
         self._cups = simulate.read_cups(self._true, np.repeat(np.arange(lots), CUPS), seed, unit)
-        self._used = [list(used).count(name) for name in self._names]
+        self._used = [0] * lots
+        for lot in used:
+            self._used[self._place(lot)] += 1
         self._slip_share = slips
         self._slipped = False
         self._looked: tuple[str, int] | None = None
         self.unit = self._cups.unit[0]
         self.slips = 0
+        self._shown = 0
+        self._drawn = np.random.default_rng([seed, unit, 0x5EE])
 
     def measure(self, lot: str) -> list[Channel]:
         """What the unit reads of a fresh tamp of a lot."""
-        k = self._names.index(lot)
+        k = self._place(lot)
         row = self._cups.channels[k * CUPS + self._used[k] % CUPS]
         self._used[k] += 1
         columns = zip(self._cups.channel_names, row.tolist(), self._cups.decimals, strict=True)
@@ -76,9 +84,24 @@ class Bench:
             found.append(Channel(name, round(value, digits), digits))
         return found
 
+    def reading(self) -> Reading:
+        """What a fitted meter might say of the cup that lies there: each lies for a while, and now and then none."""
+        turn, step = divmod(self._shown, SHOWN)
+        self._shown += 1
+        if step < 3:
+            return parse({"value": None, "quality": "empty", "t": float(self._shown)})
+        value = float(self._true[turn % len(self._true)] + self._drawn.normal(0, 0.4))
+        said = {"value": round(value, 1), "low": round(value - 3.2, 1), "high": round(value + 3.2, 1)}
+        degree = next((name for name, limit in SCA_DEGREES if value >= limit), None)
+        return parse({**said, "degree": degree, "quality": "ok", "stale": False, "t": float(self._shown)})
+
     def reference(self, lot: str) -> float:
         """What the professional meter says of a lot."""
-        return float(np.rint(self._true[self._names.index(lot)] + self._rng.normal(0, REFERENCE)))
+        return float(np.rint(self._true[self._place(lot)] + self._rng.normal(0, REFERENCE)))
+
+    def _place(self, lot: str) -> int:
+        """A lot's number; one that a person named gets the next of the simulated coffees."""
+        return self._places.setdefault(lot, len(self._places) % len(self._true))
 
     def answer(self, question: Question, session: Session) -> str:
         """What the person types."""
@@ -86,7 +109,7 @@ class Bench:
             return self._names[len(session.book.lots)] if len(session.book.lots) < len(self._names) else ""
         if question.step is Step.DEGREE:
             low, high = session.book.scale
-            guess = self._true[self._names.index(session.naming)] + self._rng.normal(0, GUESS)
+            guess = self._true[self._place(session.naming)] + self._rng.normal(0, GUESS)
             return f"{min(max(guess, low), high):.0f}"
         if question.step is Step.REFERENCE:
             assert session.cup is not None

@@ -89,7 +89,7 @@ function listen() {
 
 byId("answer").addEventListener("submit", (event) => {
   event.preventDefault();
-  pairing.answer(byId("text").value);
+  pairing.answer(pairing.typed());
 });
 byId("back").addEventListener("click", () => pairing.answer("back"));
 addEventListener("resize", () => {

@@ -1,6 +1,16 @@
 // The wizard: shows the session's question, sends answers. What the session says is text and stays text.
 "use strict";
 
+// Where the session's own hint speaks of keys.
+const HINTS = {
+  lots: "Its name, as you will find it again.",
+  cup: "Pick a lot and fill a cup of it.",
+  ours: "The meter reads it in a few seconds.",
+  reference: "What its display shows.",
+  doubt: "",
+  done: "",
+};
+
 const pairing = {
   state: null,
   may: true,
@@ -14,7 +24,7 @@ const pairing = {
     byId("progress").textContent = `${state.kept} of ${state.target} pairs`;
     byId("bar").style.width = `${Math.min(100, (100 * state.kept) / state.target)}%`;
     byId("question").textContent = state.text;
-    byId("hint").textContent = state.hint;
+    byId("hint").textContent = state.step in HINTS ? HINTS[state.step] : state.hint;
     if (asked) this.askAnew(state);
     drawCoverage(byId("coverage"), state);
     this.showKept(state.pairs);
@@ -22,55 +32,106 @@ const pairing = {
   },
 
   askAnew(state) {
-    const text = byId("text"), ours = state.step === "ours";
-    const ends = state.step === "done" || state.step === "doubt";
-    text.value = "";
-    text.hidden = ours || ends;
-    text.inputMode = state.step === "reference" ? "decimal" : "text";
-    text.placeholder = state.step === "reference" ? "78.5" : "";
-    const send = byId("send");
-    send.hidden = ends;
-    send.classList.toggle("wide", ours);
-    send.textContent = ours ? "It lies there: read it" : "OK";
-    if (state.step === "cup") {
-      text.hidden = true;
-      send.hidden = true;
-    }
-    byId("choices").replaceChildren(...state.choices.map((choice, n) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = choice;
-      if (n === 0 && state.step !== "degree") button.className = "first";
-      button.addEventListener("click", () => this.answer(choice));
-      return button;
-    }), ...(state.step === "cup" ? [this.adding()] : []));
-    byId("back").hidden = state.choices.includes("back");
-    if (!text.hidden && document.activeElement && document.activeElement !== document.body) text.focus();
+    const step = state.step, field = byId("text"), send = byId("send");
+    field.value = "";
+    field.placeholder = "";
+    field.inputMode = step === "reference" || step === "degree" ? "decimal" : "text";
+    field.hidden = !["lots", "degree", "reference"].includes(step);
+    send.hidden = field.hidden && step !== "ours";
+    send.classList.toggle("wide", step === "ours");
+    send.textContent = step === "ours" ? "It lies there: read it" : "OK";
+    byId("choices").replaceChildren(...this.choices(state));
+    byId("back").hidden = state.choices.includes("back") || step === "done";
+    if (!field.hidden && document.activeElement && document.activeElement !== document.body) field.focus();
   },
 
-  // A new lot, or a pair to take out, is typed.
+  // What can be picked instead of typed.
+  choices(state) {
+    const [first, ...rest] = state.choices;
+    switch (state.step) {
+      case "lots":
+        return state.lots.length ? [this.button("That is all", "")] : [];
+      case "cup": {
+        const unfinished = rest.includes("next");
+        const others = state.lots.map((lot) => lot.name).filter((name) => name !== first);
+        return [
+          this.button(unfinished ? "Go on with it" : `${first}: it is filled`, first, "first"),
+          ...(unfinished ? [this.button("Another cup", "next")] : others.length ? [this.select(others)] : []),
+          ...(unfinished ? [] : [this.adding()]),
+          this.button("End", "done"),
+        ];
+      }
+      case "doubt":
+        return [
+          this.button("Measure this tamp again", "redo", "first"),
+          this.button("Correct the last value", "back"),
+          this.button("Keep it all the same", "keep"),
+        ];
+      case "done":
+        return [this.button("Go on", "back")];
+      default:
+        return state.choices.map((choice) => this.button(choice, choice));
+    }
+  },
+
+  button(words, answer, kind = "") {
+    const node = document.createElement("button");
+    node.type = "button";
+    node.textContent = words;
+    node.className = kind;
+    node.addEventListener("click", () => this.answer(answer));
+    return node;
+  },
+
+  select(names) {
+    const node = document.createElement("select");
+    node.setAttribute("aria-label", "another lot");
+    for (const name of ["", ...names]) {
+      const option = document.createElement("option");
+      option.value = name;
+      option.textContent = name || "another lot…";
+      node.append(option);
+    }
+    node.addEventListener("change", () => node.value && this.answer(node.value));
+    return node;
+  },
+
+  // A new lot is typed: its name here, where it lies as an answer to the question after.
   adding() {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = "type…";
-    button.addEventListener("click", () => {
-      byId("text").hidden = false;
-      byId("send").hidden = false;
+    const node = document.createElement("button");
+    node.type = "button";
+    node.textContent = "A new lot…";
+    node.addEventListener("click", () => {
+      byId("text").hidden = byId("send").hidden = false;
+      byId("text").placeholder = "its name";
       byId("text").focus();
     });
-    return button;
+    return node;
+  },
+
+  // What is typed where lots are picked names a new one.
+  typed() {
+    const typed = byId("text").value;
+    return this.state.step === "cup" && typed.trim() ? `add ${typed}` : typed;
   },
 
   showKept(pairs) {
     byId("kept-title").hidden = !pairs.length;
-    const rows = [row("th", ["lot", "cup", "tamp", "professional", "no."])];
-    for (const p of [...pairs].reverse()) rows.push(row("td", [p.lot, p.cup, p.tamp, p.reference, p.number]));
+    const rows = [row("th", ["lot", "cup", "tamp", "value", ""])];
+    const free = ["cup", "doubt"].includes(this.state.step);
+    for (const p of [...pairs].reverse()) {
+      const line = row("td", [p.lot, p.cup, p.tamp, p.reference, ""]);
+      const out = this.button("take out", `drop ${p.number}`, "small");
+      out.setAttribute("aria-label", `take pair ${p.number} out`);
+      if (free) line.lastElementChild.append(out);
+      rows.push(line);
+    }
     byId("kept").replaceChildren(...(pairs.length ? rows : []));
   },
 
   lock() {
     byId("guarded").hidden = this.may;
-    for (const node of byId("answer").querySelectorAll("input, button")) node.disabled = this.busy || !this.may;
+    for (const node of byId("pairing").querySelectorAll("input, button, select")) node.disabled = this.busy || !this.may;
   },
 
   tell(said, error) {

@@ -1,0 +1,143 @@
+"""`canbean roast serve`: the meter on a local web page."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from canbean.board.roastmeter import Link, follow
+from canbean.cli.output import note, results
+from canbean.cli.roast_pair import UNIT, Counts, Names, ScaleName, Unit
+from canbean.errors import BoardError, UsageError
+from canbean.roast import reading, scale
+from canbean.roast.pair_book import Book
+from canbean.roast.pair_questions import summary
+from canbean.roast.pair_simulated import Bench
+from canbean.roast.pairing import TAMPS, TARGET, Session
+from canbean.web.live import Live, State
+from canbean.web.server import Server, own_address
+from canbean.web.wizard import Wizard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from canbean.roast.reading import Channel, Reading
+
+ANYWHERE = "0.0.0.0"  # noqa: S104 - what --lan asks for
+
+
+def serve(
+    port: Annotated[str | None, typer.Option("--port", metavar="P", help="Of the meter.")] = None,
+    http: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 takes a free one.")] = 8180,
+    host: Annotated[str, typer.Option(help="Address to serve on.")] = "127.0.0.1",
+    lan: Annotated[
+        bool, typer.Option("--lan", help="Serve on the network, so that a phone can open the page.")
+    ] = False,
+    pairs: Annotated[
+        Path | None, typer.Option(metavar="PAIRS.csv", help="Pair on the page, into this file.")
+    ] = None,
+    scale_name: ScaleName = "0:180",
+    unit: Unit = None,
+    target: Annotated[
+        int, typer.Option("--target", min=1, max=10_000, help="Pairs that are enough.")
+    ] = TARGET,
+    tamps: Annotated[int, typer.Option(min=1, max=20, help="Of each cup.")] = TAMPS,
+    counts: Counts = False,
+    channels: Names = None,
+    every: Annotated[float, typer.Option(min=0.1, max=3600, metavar="S", help="Between readings.")] = 1.0,
+    simulate: Annotated[bool, typer.Option("--simulate", help="A simulated meter: no hardware.")] = False,
+) -> None:
+    """Show the meter on a web page: large value, history, spread, and pairing with a professional meter.
+
+    Only this machine can open it, unless --lan is given.
+    """
+    if simulate == (port is not None):
+        raise UsageError("give --port P of a meter, or --simulate")
+    if lan and host != "127.0.0.1":
+        raise UsageError("give --lan or --host, not both")
+    book = None if pairs is None else Book(pairs, scale.parse(scale_name).span)
+    for text in book.notices if book else ():
+        note(text)
+    hello: dict[str, object] = {}
+    bench = Bench(used=[pair.lot for pair in book.pairs] if book else ()) if simulate else None
+    address = ANYWHERE if lan else host
+    token = None if address in {"127.0.0.1", "localhost", "::1"} else secrets.token_urlsafe(12)
+    with ExitStack() as stack:
+        live = Live(_simulated(bench) if bench else _metered(str(port), hello), every, note)
+        stack.callback(live.close)
+        live.start()
+        wizard = None
+        if book is not None:
+            name = bench.unit if bench else unit or str(hello.get("unit") or UNIT)
+            session = Session(book, name, tamps, target)
+            wizard = Wizard(session, _measure(live, bench, session, counts=counts, names=channels))
+        about = {"title": "Roast meter", "simulated": simulate}
+        server = Server((address, http), live, about=about, wizard=wizard, token=token)
+        stack.callback(server.server_close)
+        _say_where(server, lan=lan, host=host, token=token)
+        try:
+            server.serve_forever(poll_interval=0.2)
+        except KeyboardInterrupt:
+            results.print()
+    if book is not None:
+        note(f"{book.path}: {summary(book)}")
+
+
+def _say_where(server: Server, *, lan: bool, host: str, token: str | None) -> None:
+    secret = "" if token is None else f"#token={token}"
+    shown = own_address() if lan else host
+    results.print(f"http://{f'[{shown}]' if ':' in shown else shown}:{server.port}/{secret}", markup=False)
+    if token is not None:
+        note(
+            "Everybody on this network can open the page and look, unencrypted; pairing on it needs the token of this "
+            "address: give the address only to who may. Ctrl-C ends."
+        )
+    else:
+        note("Only this machine can open it; --lan lets a phone. Ctrl-C ends.")
+    results.file.flush()
+
+
+def _metered(port: str, hello: dict[str, object]) -> Callable[[Live], Iterator[Reading | State]]:
+    """Readings of the meter on a port; fills in what it said of itself."""
+
+    def source(live: Live) -> Iterator[Reading | State]:
+        for event in follow(port, live.sleep, retry=live.wait, anew=live.anew):
+            if isinstance(event, Link):
+                hello.update(event.hello)
+                yield State(event.there, event.words)
+            else:
+                yield reading.parse(event.values, port)
+
+    return source
+
+
+def _simulated(bench: Bench) -> Callable[[Live], Iterator[Reading | State]]:
+    def source(live: Live) -> Iterator[Reading | State]:
+        yield State(there=True, words="a simulated meter")
+        while True:
+            live.anew()
+            yield bench.reading()
+            if live.sleep():
+                return
+
+    return source
+
+
+def _measure(
+    live: Live, bench: Bench | None, session: Session, *, counts: bool, names: str | None
+) -> Callable[[], Sequence[Channel]]:
+    """How the page reads a cup."""
+    wanted = None if names is None else [name.strip() for name in names.split(",")]
+
+    def measure() -> Sequence[Channel]:
+        if bench is None:
+            return reading.believed(live.fresh(), wanted, counts=counts)
+        if session.cup is None:
+            raise BoardError("there is no cup to read")
+        return bench.measure(session.cup.lot)
+
+    return measure
