@@ -57,7 +57,7 @@ class Browser:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            preexec_fn=pipes,
+            preexec_fn=pipes,  # noqa: PLW1509 - no thread runs yet
             pass_fds=(3, 4),
             start_new_session=True,
         )

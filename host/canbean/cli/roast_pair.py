@@ -78,7 +78,7 @@ def pair(
     with ExitStack() as stack:
         person: _Simulated | _Typing
         if simulate:
-            bench = Bench(seed, used=[pair.lot for pair in book.pairs])
+            bench = Bench(seed, book=book)
             session = Session(book, bench.unit, tamps, target)
             person = _Simulated(bench, session)
         else:

@@ -11,6 +11,7 @@ import typer
 
 from canbean.board.roastmeter import Link, follow
 from canbean.cli.output import note, results
+from canbean.cli.roast_mqtt import MqttUrl, publishing
 from canbean.cli.roast_pair import UNIT, Counts, Names, ScaleName, Unit
 from canbean.errors import BoardError, UsageError
 from canbean.roast import reading, scale
@@ -49,6 +50,7 @@ def serve(
     counts: Counts = False,
     channels: Names = None,
     every: Annotated[float, typer.Option(min=0.1, max=3600, metavar="S", help="Between readings.")] = 1.0,
+    mqtt: MqttUrl = None,
     simulate: Annotated[bool, typer.Option("--simulate", help="A simulated meter: no hardware.")] = False,
 ) -> None:
     """Show the meter on a web page: large value, history, spread, and pairing with a professional meter.
@@ -63,13 +65,18 @@ def serve(
     for text in book.notices if book else ():
         note(text)
     hello: dict[str, object] = {}
-    bench = Bench(used=[pair.lot for pair in book.pairs] if book else ()) if simulate else None
+    bench = Bench(book=book) if simulate else None
     address = ANYWHERE if lan else host
     token = None if address in {"127.0.0.1", "localhost", "::1"} else secrets.token_urlsafe(12)
     with ExitStack() as stack:
         live = Live(_simulated(bench) if bench else _metered(str(port), hello), every, note)
         stack.callback(live.close)
         live.start()
+        if mqtt is not None:
+            publisher = stack.enter_context(publishing(mqtt, hello))
+            # before the publisher is closed, nobody calls it any more
+            stack.callback(live.listeners.clear)
+            live.listeners.append(lambda found: publisher(found.as_json()))
         wizard = None
         if book is not None:
             name = bench.unit if bench else unit or str(hello.get("unit") or UNIT)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PAIRS = 8
-LOTS = 4
+LOTS = 6
 """Pairs and lots below which no fit is asked."""
 FAR = 4.0
 """Robust standard deviations from the fit that are odd: 1 in 16,000 of normal errors."""

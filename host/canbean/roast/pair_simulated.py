@@ -12,25 +12,21 @@ import numpy as np
 
 from canbean.roast import simulate
 from canbean.roast.pair_questions import Step
-from canbean.roast.pairs import SIMULATED
 from canbean.roast.reading import TEMPERATURE, Channel, Reading, parse
 from canbean.roast.scale import SCA_DEGREES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from canbean.roast.pair_book import Book
     from canbean.roast.pair_questions import Question
     from canbean.roast.pairing import Session
 
 LOTS = 20
-CUPS = 60
-"""Tamps of each lot that are ready."""
+TAMPS = 30
+"""Of each lot that are ready."""
 SHOWN = 30
 """Readings of a cup that lies on the simulated meter, the first three of the empty window."""
 GUESS = 8.0
 """Points (standard deviation) by which the person misjudges a lot before it is measured."""
-REFERENCE = 0.75
-"""Points (standard deviation) by which the professional meter differs from itself, before it rounds to whole points."""
 SLIPS = 0.06
 """Share of the values that are typed with two digits swapped."""
 DECIMALS = (3, 2)
@@ -45,44 +41,54 @@ class Bench:
         slips: values typed wrong so far.
     """
 
-    def __init__(
-        self,
-        seed: int = 0,
-        unit: int = 0,
-        lots: int = LOTS,
-        slips: float = SLIPS,
-        used: Sequence[str] = (),
-    ) -> None:
-        """Roast `lots` lots, spread over the scale with some wander; `used` are those of tamps in an earlier session."""
+    def __init__(self, seed: int = 0, unit: int = 0, lots: int = LOTS, book: Book | None = None) -> None:
+        """Roast `lots` lots, spread over the scale; `book` tells which tamps of them an earlier session had."""
         self._rng = np.random.default_rng([seed, unit, 0x9A12])
-        step = (simulate.LIGHTEST - simulate.DARKEST) / lots
-        true = simulate.DARKEST + step * (np.arange(lots) + self._rng.uniform(0, 1, lots))
-        self._true = self._rng.permutation(true)
-        self._places: dict[str, int] = {}
-        self._names = [f"{SIMULATED}-lot-{k + 1}" for k in range(lots)]
-        self._cups = simulate.read_cups(self._true, np.repeat(np.arange(lots), CUPS), seed, unit)
-        self._used = [0] * lots
-        for lot in used:
-            self._used[self._place(lot)] += 1
-        self._slip_share = slips
+        self._tamps = simulate.pairs(lots, TAMPS, seed, unit)
+        self._true = self._tamps.reference.reshape(lots, TAMPS).mean(axis=1)
+        self._names = list(self._tamps.lots)
+        self._places = {name: k for k, name in enumerate(self._names)}
+        self._tamp = [0] * lots
+        self._seen = [set[str]() for _ in range(lots)]
+        for lot in book.lots if book else ():
+            self._place(lot)
+        for pair in book.pairs if book else ():
+            self._tamp[self._place(pair.lot)] += 1
         self._slipped = False
         self._looked: tuple[str, int] | None = None
-        self.unit = self._cups.unit[0]
+        self.unit = self._tamps.unit[0]
         self.slips = 0
         self._shown = 0
         self._drawn = np.random.default_rng([seed, unit, 0x5EE])
 
     def measure(self, lot: str) -> list[Channel]:
-        """What the unit reads of a fresh tamp of a lot."""
-        k = self._place(lot)
-        row = self._cups.channels[k * CUPS + self._used[k] % CUPS]
-        self._used[k] += 1
-        columns = zip(self._cups.channel_names, row.tolist(), self._cups.decimals, strict=True)
+        """What the unit reads of the tamp of a lot that lies there."""
+        row = self._row(lot, "ours")
+        columns = zip(
+            self._tamps.channel_names, self._tamps.channels[row].tolist(), self._tamps.decimals, strict=True
+        )
         found = []
         for name, value, decimals in columns:
             digits = min(decimals, DECIMALS[name == TEMPERATURE])
             found.append(Channel(name, round(value, digits), digits))
         return found
+
+    def reference(self, lot: str) -> float:
+        """What the professional meter says of the same tamp."""
+        return float(self._tamps.reference[self._row(lot, "reference")])
+
+    def _row(self, lot: str, meter: str) -> int:
+        """The tamp that lies there; a meter that has read it reads the next."""
+        k = self._place(lot)
+        if meter in self._seen[k]:
+            self._seen[k].clear()
+            self._tamp[k] += 1
+        self._seen[k].add(meter)
+        return k * TAMPS + self._tamp[k] % TAMPS
+
+    def _place(self, lot: str) -> int:
+        """A lot's number; one that a person named is the next of the simulated coffees."""
+        return self._places.setdefault(lot, len(self._places) % len(self._true))
 
     def reading(self) -> Reading:
         """What a fitted meter might say of the cup that lies there: each lies for a while, and now and then none."""
@@ -94,14 +100,6 @@ class Bench:
         said = {"value": round(value, 1), "low": round(value - 3.2, 1), "high": round(value + 3.2, 1)}
         degree = next((name for name, limit in SCA_DEGREES if value >= limit), None)
         return parse({**said, "degree": degree, "quality": "ok", "stale": False, "t": float(self._shown)})
-
-    def reference(self, lot: str) -> float:
-        """What the professional meter says of a lot."""
-        return float(np.rint(self._true[self._place(lot)] + self._rng.normal(0, REFERENCE)))
-
-    def _place(self, lot: str) -> int:
-        """A lot's number; one that a person named gets the next of the simulated coffees."""
-        return self._places.setdefault(lot, len(self._places) % len(self._true))
 
     def answer(self, question: Question, session: Session) -> str:
         """What the person types."""
@@ -132,9 +130,7 @@ class Bench:
     def _typed(self, text: str, scale: tuple[float, float]) -> str:
         swapped = text[1] + text[0] + text[2:] if len(text) > 1 and text[0] != text[1] else text
         self._slipped = bool(
-            swapped != text
-            and self._rng.random() < self._slip_share
-            and scale[0] <= float(swapped) <= scale[1]
+            swapped != text and self._rng.random() < SLIPS and scale[0] <= float(swapped) <= scale[1]
         )
         self.slips += self._slipped
         return swapped if self._slipped else text
