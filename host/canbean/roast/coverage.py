@@ -73,9 +73,7 @@ def advise(lots: Sequence[Lot]) -> Advice:
 
     def room(name: str) -> float:
         low, high = neighbours(degrees[name], [m for m in measured if m != degrees[name]])
-        return (
-            min(abs(degrees[name] - end) for end in (low, high) if end is not None) if measured[1:] else 0.0
-        )
+        return min((abs(degrees[name] - end) for end in (low, high) if end is not None), default=0.0)
 
     name = max(degrees, key=room)
     return Advice(name, f"it has the fewest cups ({fewest}) and lies alone at {degrees[name]:.0f}")

@@ -30,7 +30,7 @@ COFFEE = (0.14, 0.83)
 """Share of the scale that coffee takes: degrees 25 to 150 of 180."""
 RESERVED = {"back", "done", "quit", "add", "drop", "redo", "keep", "help", "next"}
 NAME_MOST = 48
-_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
+_NUMBER = re.compile(r"[+-]?\d{1,9}(?:[.,]\d{1,9})?", re.ASCII)
 
 
 class AnswerError(PairsError):
