@@ -25,7 +25,7 @@ WAIT_S = 60.0
 ANSWER_S = 2.0
 """A Tonino answers a scan in so many seconds; so long it also boots after its port is opened."""
 LONGEST = 256
-_NUMBER = re.compile(r"(?<![\w.,])[+-]?\d+(?:[.,]\d+)?(?![\w]*\d)")
+_NUMBER = re.compile(r"(?<![\w.,+-])[+-]?\d+(?:[.,]\d+)?(?![\w.,]*\d)")
 
 
 def plain_value(line: str) -> float:

@@ -98,11 +98,11 @@ def follow(
         anew: whether the next reading has to be a `fresh` one; asked before each.
 
     Raises:
-        BoardError: the first time, no roast meter answers at this port.
+        BoardError: the first time, no roast meter answers at this port, or it says no.
     """
     wait = retry or _wait
     hello: dict[str, Any] = {}
-    said = ""
+    said, heard = "", False
     while True:
         try:
             with open_meter(port) as board:
@@ -110,11 +110,13 @@ def follow(
                 hello, said = board.hello, ""
                 yield Link(there=True, words=words, hello=hello)
                 while True:
-                    yield fresh(board) if anew() else read(board)
+                    record = fresh(board) if anew() else read(board)
+                    heard = True
+                    yield record
                     if sleep():
                         return
         except BoardError as error:
-            if not hello:
+            if not heard:
                 raise
             if str(error) != said:
                 # once for each reason, not with every try

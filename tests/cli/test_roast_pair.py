@@ -1,0 +1,222 @@
+"""`canbean roast pair` and `roast read` as a person uses them, with meters that answer on a TCP port."""
+
+import builtins
+import csv
+import io
+import json
+
+import pytest
+
+from canbean.board import roastmeter
+from canbean.cli import roast_live
+from canbean.roast import pairs
+from canbean.roast.reading import parse
+from canbean.roast.trend import Trend
+from canbean_run import canbean, failed
+from meter_stand_in import EMPTY, READING, Button, Meter, Tonino
+
+# pyserial does not close a socket that the other end has closed
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture
+def typing(monkeypatch):
+    """What is typed, line by line; after the last the keyboard is closed."""
+
+    def types(*lines):
+        rest = iter(lines)
+
+        def read(*_):
+            line = next(rest, None)
+            if line is None:
+                raise EOFError
+            if isinstance(line, BaseException):
+                raise line
+            return line() if callable(line) else line
+
+        monkeypatch.setattr(builtins, "input", read)
+
+    return types
+
+
+def test_simulated_from_begin_to_fit(tmp_path):
+    file = tmp_path / "p.csv"
+    done = canbean("roast", "pair", "--simulate", "-o", file, "--pairs", "24", "--json")
+    assert done.code == 0, done.err
+    said = json.loads(done.out)
+    assert said["data"] == "simulated"
+    assert said["ended"]
+    assert said["pairs"] == len(pairs.read(file)) >= 24
+    assert "This looks odd" in done.err or said["redone"] == 0
+    # the same command has nothing to do; a larger one goes on, with other tamps of the same coffee
+    again = json.loads(canbean("roast", "pair", "--simulate", "-o", file, "--pairs", "24", "--json").out)
+    assert again["pairs"] == said["pairs"]
+    more = json.loads(canbean("roast", "pair", "--simulate", "-o", file, "--pairs", "30", "--json").out)
+    assert more["pairs"] >= 30
+    fitted = canbean("roast", "fit", file, "-o", tmp_path / "m.cbm", "--models", "ridge", "--json")
+    assert json.loads(fitted.out)["data"] == "simulated"
+
+
+def test_a_person_at_the_keyboard(tmp_path, typing):
+    file = tmp_path / "p.csv"
+    with Meter([{**READING, "counts": [k, k]} for k in range(1, 400)]) as meter:
+        typing(
+            *("Kenya", "78", "Brazil", "medium", ""),
+            *("", ""),  # the first lot, which is put on our meter
+            *("seventy", "back", "", "61"),  # typed wrong, taken back, read again
+            KeyboardInterrupt(),
+        )
+        done = canbean("roast", "pair", "--port", meter.port, "-o", file)
+    assert done.code == 0, done.err
+    assert "'seventy' is not a number" in done.err
+    assert "Next: Kenya" in done.err
+    assert "The same command goes on" in done.err
+    found = pairs.read(file)
+    assert found.reference.tolist() == [61]
+    assert found.unit == ("kitchen",)
+    assert found.channel_names == ("red", "infrared", "temperature")
+    assert found.channels.tolist() == [[8.123, 27.456, 27.25]]
+    assert found.decimals == (3, 3, 2)
+
+    with Meter() as meter:
+        # it goes on with the cup that stands there: this tamp the professional meter is first
+        typing("", "60")
+        done = canbean("roast", "pair", "--port", meter.port, "-o", file, "--json")
+    assert "Go on with Kenya, cup 1: 1 of its 3 tamps are done" in done.err
+    assert json.loads(done.out)["pairs"] == 1
+
+
+def test_a_reading_that_is_none_is_said_and_asked_again(tmp_path, typing):
+    with Meter(EMPTY) as meter:
+
+        def laid():
+            meter.reading = READING
+            return ""
+
+        typing("Kenya", "?", "", "", "", laid, "78", "done")
+        done = canbean("roast", "pair", "--port", meter.port, "-o", tmp_path / "p.csv", "--json")
+    assert "nothing lies on the window" in done.err
+    assert json.loads(done.out)["pairs"] == 1
+
+
+def test_counts_of_a_unit_that_is_not_calibrated(tmp_path, typing, monkeypatch):
+    monkeypatch.setattr(roastmeter, "FRESH_S", 0.3)
+    raw = {**READING, "value": None, "quality": "not calibrated", "counts": [31000, 81000]}
+    with Meter(raw, noisy=False) as meter:
+        typing("Kenya", "?", "", "", "", "78", "done")
+        canbean("roast", "pair", "--port", meter.port, "-o", tmp_path / "p.csv", "--counts", "--unit", "mine")
+        typing("Kenya", "?", "", "", "", "done")
+        refused = canbean("roast", "pair", "--port", meter.port, "-o", tmp_path / "q.csv")
+    found = pairs.read(tmp_path / "p.csv")
+    assert found.channels.tolist() == [[31000, 81000, 27.25]]
+    assert found.unit == ("mine",)
+    assert "roast calibrate" in refused.err
+    assert not (tmp_path / "q.csv").exists()
+
+
+def test_the_meter_may_be_unplugged_meanwhile(tmp_path, typing):
+    with Meter() as meter:
+
+        def unplugged():
+            meter.unplug()
+            return ""
+
+        def plugged():
+            meter.plug()
+            return ""
+
+        typing("Kenya", "?", "", "", unplugged, plugged, "78", "done")
+        done = canbean("roast", "pair", "--port", meter.port, "-o", tmp_path / "p.csv", "--json")
+    assert "went away" in done.err or "no answer" in done.err
+    assert json.loads(done.out)["pairs"] == 1
+
+
+@pytest.mark.parametrize("kind", ["plain", "tonino"])
+def test_the_professional_meter_on_its_own_port(tmp_path, typing, kind):
+    with Meter() as meter, Button() if kind == "plain" else Tonino(b"SCAN:82\n") as other:
+
+        def pressed():
+            if kind == "plain":
+                other.press(b"82.0")
+            return ""
+
+        typing("Kenya", "?", "", "", "", pressed, "done")
+        words = ("--reference-port", other.port, "--reference-format", kind)
+        done = canbean("roast", "pair", "--port", meter.port, "-o", tmp_path / "p.csv", *words)
+    assert "the professional meter says 82" in done.err
+    assert pairs.read(tmp_path / "p.csv").reference.tolist() == [82]
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ((), "--simulate"),
+        (("--simulate", "--port", "/dev/none0"), "--simulate"),
+        (("--port", "/dev/none0"), "/dev/none0"),
+        (("--simulate", "--scale", "180:0"), "--scale"),
+    ],
+)
+def test_what_cannot_be_done_gets_one_line(tmp_path, words, names):
+    failed(canbean("roast", "pair", "-o", tmp_path / "p.csv", *words), names=names)
+
+
+def test_a_folder_that_is_not_there_gets_one_line(tmp_path):
+    failed(canbean("roast", "pair", "--simulate", "-o", tmp_path / "none" / "p.csv"), names="none")
+
+
+def test_read_as_lines():
+    with Meter([EMPTY, READING, {**READING, "stale": True}]) as meter:
+        words = ("roast", "read", "--port", meter.port, "--every", "0")
+        lines = canbean(*words, "--count", "3").out.splitlines()
+    assert lines[0] == "--  nothing lies on the window: put a tamped cup on it"
+    assert lines[1] == "78.3 (75.1 to 81.5)  Medium Light"
+    assert lines[2].endswith("warning: the calibration is stale: run `canbean roast calibrate`")
+
+
+def test_read_as_json_lines_and_csv():
+    with Meter([EMPTY, READING], noisy=False) as meter:
+        words = ("roast", "read", "--port", meter.port, "--every", "0", "--count", "2")
+        first, second = map(json.loads, canbean(*words, "--json").out.splitlines())
+        table = list(csv.DictReader(io.StringIO(canbean(*words, "--csv").out)))
+    assert (first["value"], first["quality"]) == (None, "empty")
+    assert {key: second[key] for key in READING} == READING
+    # by then it has gone on to its last reading
+    assert table[0]["value"] == "78.3"
+    assert table[0]["raw"] == "8123 27456 2725"
+    assert table[0]["stale"] == "false"
+    assert len(table) == 2
+    failed(canbean(*words, "--json", "--csv"), names="not both")
+
+
+def test_read_says_what_an_error_says():
+    with Meter("no sensor here") as meter:
+        done = canbean("roast", "read", "--port", meter.port, "--count", "1")
+        failed(done, names="no sensor here") if done.code else None
+
+
+def test_the_panel():
+    screen = roast_live.Screen("/dev/ttyUSB0")
+    trend = Trend()
+    for value in (70, 72, 74, 76, 78.3):
+        found = parse({**READING, "value": value, "stale": True})
+        summary = trend.add(found)
+        screen.take(found)
+    out = io.StringIO()
+    from rich.console import Console
+
+    console = Console(file=out, width=80)
+    console.print(screen.panel(found, summary))
+    console.print(screen.panel(parse(EMPTY), summary))
+    console.print(screen.panel(None, summary, "the meter went away"))
+    shown = out.getvalue()
+    for words in (
+        "78.3",
+        "75.1 to 81.5",
+        "Medium Light",
+        "rising",
+        "stale",
+        "nothing lies",
+        "went away",
+        "▁",
+    ):
+        assert words in shown, words
