@@ -37,7 +37,12 @@ class Gy33:
         x = hsv(counts[:, :3] / white[:3])
         self.middle, self.spread = x.mean(axis=0), x.std(axis=0) + 1e-9
         self.net = MLPRegressor(
-            (10, 5, 3), "tanh", solver="lbfgs", alpha=1e-3, max_iter=3000, random_state=seed
+            hidden_layer_sizes=(10, 5, 3),
+            activation="tanh",
+            solver="lbfgs",
+            alpha=1e-3,
+            max_iter=3000,
+            random_state=seed,
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -60,11 +60,12 @@ def accuracy(sensor, optics, figures, models, seeds, many=UNITS, cups=30):  # no
         fresh = 10_000 + seed
         new = simulate.pairs(10 * cups, 1, fresh, first, setting)
         own.append(opened.read(light(new).channels) - new.reference)
-        new = simulate.pairs(cups, 1, fresh, first, setting)
-        said = opened.read(light(new).channels)
+        same = simulate.pairs(cups, 1, fresh, first, setting)
+        said = opened.read(light(same).channels)
         for unit in (u for u in range(1, many + 1) if u != first):
+            new = simulate.pairs(cups, 1, fresh + 100 * unit, unit, setting)
+            others.append(opened.read(light(new).channels) - new.reference)
             again = opened.read(light(simulate.pairs(cups, 1, fresh, unit, setting)).channels)
-            others.append(again - new.reference)
             apart.append(np.mean(again - said))
         lots = simulate.cups(300, fresh, first, replace(setting, **WARM))
         true.append(opened.read(light(lots).channels) - lots.reference)
@@ -92,9 +93,9 @@ def peers(optics, figures, seeds, many=UNITS, cups=30):
         learn = simulate.pairs(LOTS, TAMPS, seed, first, colour)
         net = Gy33(learn.channels, white("tcs34725", first), learn.reference, seed)
         for unit in range(1, many + 1):
-            new = simulate.pairs(cups, 1, fresh, unit, infrared)
+            new = simulate.pairs(cups, 1, fresh + 100 * unit, unit, infrared)
             formula.append(juztins(new.channels[:, 1], white("max3010x", unit)[1]) - new.reference)
-            new = simulate.pairs(cups, 1, fresh, unit, colour)
+            new = simulate.pairs(cups, 1, fresh + 100 * unit, unit, colour)
             network.append(net.read(new.channels, white("tcs34725", unit)) - new.reference)
     return {
         "juztins_formula": errors(np.concatenate(formula)),

@@ -2,7 +2,7 @@
 
 The absolute value of a reference matters little: a model learns from pairs whatever scale of reflectance its first unit was given. What
 moves a value from unit to unit is that their references differ, so every unit is best calibrated on pieces of one sheet, and white is
-laid on three times at three spots. Nothing here depends on the thickness of a heap of powder: a solid is as thick as its label says.
+laid on five times at five spots. Nothing here depends on the thickness of a heap of powder: a solid is as thick as its label says.
 
 The window with nothing above it is the third reference and the surest: in the dark nothing comes back but what the window itself sends.
 

@@ -110,14 +110,14 @@ class Meter:
 
 
 def calibration(unit: Unit, seed: int = 0, room: float = 23.0) -> Calibration:
-    """A unit calibrated as `canbean roast calibrate` asks for it: white while it warms up, white twice more, black, empty."""
+    """A unit calibrated as `canbean roast calibrate` asks for it: white while it warms up, white again at other spots, black, empty."""
     meter, sensor = Meter(unit, seed, room), unit.sensor
     white, black = references.WHITES["ptfe-sheet"], references.BLACKS["toner"]
     bands = np.array(sensor.bands)
     meter.white(white)
     warming = meter.series(20)
     known = [calibrate.Known("white", replace_last(warming), white.channels(bands), white.spread)]
-    for _ in range(2):
+    for _ in range(calibrate.WHITES - 1):
         meter.white(white)
         known.append(calibrate.Known("white", meter.series(3), white.channels(bands), white.spread))
     meter.black(black)
