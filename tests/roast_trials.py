@@ -173,8 +173,8 @@ def cases(unit, each, rng):
     cup = units.seen(unit.sensor, model(rng.uniform(simulate.DARKEST, simulate.LIGHTEST, each)))
     none = np.abs(rng.normal(0, 0.0005, (each, 1))) * np.ones(cup.shape)
     dirt = float(rng.uniform(0.008, 0.03))
-    late = np.sort(rng.random((each, units.SAMPLES)) < 0.5, axis=1)
-    late[:, :5], late[:, -5:] = False, True
+    # put on or taken away in the middle: of five samples two are of the one and three of the other
+    late = np.arange(units.SAMPLES)[None, :] >= rng.integers(2, 4, (each, 1))
     moving = np.where(late[:, :, None], cup[:, None, :], none[:, None, :])
     glare = np.full(cup.shape, 1.1 * unit.sensor.full / min(unit.gain))
     told = {

@@ -60,7 +60,7 @@ def judged(made, full, setup):
         (quality.EMPTY, COFFEE * 0, 0.0),
         (quality.DIRTY, COFFEE * 0 + 0.012, 0.0),
         (quality.SATURATED, COFFEE * 0 + 1.9, 0.0),
-        (quality.NOT_SETTLED, COFFEE[:, None, :] * (np.arange(16) > 7)[None, :, None], 0.0),
+        (quality.NOT_SETTLED, COFFEE[:, None, :] * (np.arange(5) > 1)[None, :, None], 0.0),
     ],
 )
 def test_what_happens_is_what_is_said(code, light, ambient):

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import typer
 
-from canbean.cli import roast_fit, roast_pair, roast_read, roast_score, roast_serve, roast_simulate
+from canbean.cli import (
+    roast_calibrate,
+    roast_fit,
+    roast_pair,
+    roast_read,
+    roast_score,
+    roast_serve,
+    roast_simulate,
+)
 
 app = typer.Typer(no_args_is_help=True)
+app.command()(roast_calibrate.calibrate)
 app.command()(roast_pair.pair)
 app.command()(roast_fit.fit)
 app.command()(roast_score.score)

@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from canbean.roast import calibrate, optics, preparation, references, units
+from canbean.roast.guide import Guide
 from canbean.roast.pairs import SIMULATED, Pairs
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
 
     from canbean.roast.calibration import Calibration
+    from canbean.roast.guide import Step
     from canbean.roast.preparation import Figures
     from canbean.roast.units import Measured, Unit
 
@@ -84,17 +88,21 @@ class Meter:
         """Lay something of reflectance 0..1 at `optics.WAVELENGTHS` (5,) on the window."""
         self._light = np.asarray(reflectance, np.float64)
 
-    def empty(self) -> None:
-        """Take away what lies on the window; some of the room comes back."""
-        self.lay(np.full(len(optics.WAVELENGTHS), abs(self._rng.normal(0, 0.0005))))
-
-    def white(self, reference: references.Reference) -> None:
-        """Lay a piece of white on it, at some spot."""
-        self.lay(np.array(reference.percent) / 100 * self._white * (1 + self._rng.normal(0, SPOT)))
-
-    def black(self, reference: references.Reference) -> None:
-        """Lay a piece of black on it."""
-        self.lay(np.maximum(np.array(reference.percent) / 100 + self._black, 0.002))
+    def follow(self, step: Step, guide: Guide) -> None:
+        """Do what a step of a calibration asks for."""
+        if step.name.startswith("white"):
+            # the same piece, at some spot
+            spot = self._white * (1 + self._rng.normal(0, SPOT))
+            self.lay(np.array(guide.white.percent) / 100 * spot)
+        elif step.name == "black":
+            self.lay(np.maximum(np.array(guide.black.percent) / 100 + self._black, 0.002))
+        elif step.name == "empty":
+            # some of the room comes back
+            self.lay(np.full(len(optics.WAVELENGTHS), abs(self._rng.normal(0, 0.0005))))
+        elif step.name == "coffee":
+            self.lay(optics.kubelka_munk(60.0))
+        else:
+            self.lay(_cup(guide.cups[step.name.removeprefix("cup ")], self.unit))
 
     def read(self, seconds: float = 2.0) -> Measured:
         """One reading, which takes so many seconds."""
@@ -110,34 +118,24 @@ class Meter:
 
 
 def calibration(unit: Unit, seed: int = 0, room: float = 23.0) -> Calibration:
-    """A unit calibrated as `canbean roast calibrate` asks for it: white while it warms up, white again at other spots, black, empty."""
-    meter, sensor = Meter(unit, seed, room), unit.sensor
-    white, black = references.WHITES["ptfe-sheet"], references.BLACKS["toner"]
-    bands = np.array(sensor.bands)
-    meter.white(white)
-    warming = meter.series(20)
-    known = [calibrate.Known("white", replace_last(warming), white.channels(bands), white.spread)]
-    for _ in range(calibrate.WHITES - 1):
-        meter.white(white)
-        known.append(calibrate.Known("white", meter.series(3), white.channels(bands), white.spread))
-    meter.black(black)
-    known.append(calibrate.Known("black", meter.series(3), black.channels(bands), black.spread))
-    meter.empty()
-    return calibrate.fit(
-        unit.name,
-        DAY,
-        sensor.channels,
-        meter.series(3),
-        known,
-        warming,
-        calibrate.NOMINAL.get(sensor.name, (0.0,) * 4),
+    """A unit calibrated as `canbean roast calibrate` asks for it."""
+    meter = Meter(unit, seed, room)
+    guide = Guide(
+        unit.sensor, references.WHITES["ptfe-sheet"], references.BLACKS["toner"], coffee=unit.swapped
     )
+    for step in guide.steps:
+        meter.follow(step, guide)
+        guide.take(step, meter.series(step.readings))
+    return guide.finish(unit.name, DAY)[0]
 
 
-def replace_last(series: calibrate.Series, readings: int = 3) -> calibrate.Series:
-    """The last readings of a series."""
-    warm = None if series.celsius16 is None else series.celsius16[-readings:]
-    return calibrate.Series(series.counts[-readings:], warm)
+def _cup(percent: Sequence[float], unit: Unit) -> NDArray[np.float64]:
+    """Coffee (5,) whose light in the unit's last channel is that of a known cup."""
+    grid = np.arange(15.0, 180.0, 0.25)
+    spectra = optics.kubelka_munk(grid)
+    return np.asarray(
+        spectra[int(np.argmin(np.abs(units.seen(unit.sensor, spectra)[:, -1] - percent[-1] / 100)))]
+    )
 
 
 @lru_cache(maxsize=512)

@@ -1,0 +1,253 @@
+"""`canbean roast calibrate`: a unit on references that anyone can buy, or on cups that another unit has measured."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+import typer
+
+from canbean.board import settings
+from canbean.board.roastmeter import open_meter
+from canbean.cli.board_key import BoardKey, secret_of
+from canbean.cli.logs import AsJson
+from canbean.cli.output import json_line, note, results, waiting
+from canbean.errors import BoardError, CalibrationError, UsageError
+from canbean.roast import pairs, references, simulate, units
+from canbean.roast.calibrate import Series
+from canbean.roast.guide import Guide, Step, known_cups
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from canbean.board import Board
+    from canbean.roast.calibration import Calibration
+
+PAUSE_S = 2.0
+"""Between two readings: the white is watched for 40 s while the sensor warms up."""
+TRIES = 5
+BY_CHANNELS = {2: "max3010x", 4: "tcs34725"}
+USABLE = {"ok", "empty", "dirty window", "not calibrated"}
+"""What the meter may say of a reference: the calibration that it has may be an old one."""
+
+
+class Source(Protocol):
+    """Where readings come from."""
+
+    def lay(self, step: Step) -> None:
+        """Have what the step asks for laid on the window."""
+
+    def read(self) -> tuple[Sequence[float], float | None, str]:
+        """Counts of each channel, 1/16 degrees or None, and the quality, of one reading."""
+
+
+def calibrate(
+    port: Annotated[str | None, typer.Option("--port", metavar="P", help="Of the meter.")] = None,
+    unit: Annotated[str, typer.Option(metavar="NAME", help="Of this meter.")] = "unit-1",
+    white: Annotated[str, typer.Option(help=f"One of {', '.join(references.WHITES)}.")] = "ptfe-sheet",
+    black: Annotated[str, typer.Option(help=f"One of {', '.join(references.BLACKS)}.")] = "toner",
+    cups: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PAIRS.csv", help="Of a calibrated unit: calibrate on cups of these lots instead."
+        ),
+    ] = None,
+    coffee: Annotated[
+        bool,
+        typer.Option("--coffee/--no-coffee", help="Ask for coffee, which tells clones with swapped LEDs."),
+    ] = True,
+    sensor: Annotated[
+        str | None, typer.Option(help=f"One of {', '.join(units.SENSORS)}; by its channels if not given.")
+    ] = None,
+    key: BoardKey = None,
+    simulate_: Annotated[
+        bool,
+        typer.Option(
+            "--simulate", help="A simulated unit and person; with --port a virtual board measures it."
+        ),
+    ] = False,
+    number: Annotated[int, typer.Option("--number", min=0, help="Which unit --simulate draws.")] = 1,
+    swapped: Annotated[
+        bool, typer.Option("--swapped", help="The unit of --simulate is such a clone.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Calibrate a meter: says what to lay on it, step by step, refuses what cannot be, and keeps the result on the board.
+
+    White, black and an empty window; each step is read again until it is right. Nothing is written before the last.
+    """
+    if port is None and not simulate_:
+        raise UsageError("give --port P of a meter, or --simulate")
+    with ExitStack() as stack:
+        board = stack.enter_context(open_meter(port)) if port is not None else None
+        kind = units.sensor(sensor or _kind(board))
+        guide = Guide(kind, references.white(white), references.black(black), coffee=coffee)
+        if cups is not None:
+            guide.cups = known_cups(pairs.read(cups), kind)
+        source: Source
+        if simulate_:
+            drawn = replace(units.Unit.drawn(number, kind.name), swapped=swapped)
+            source = _Simulated(simulate.Meter(drawn, number), guide, board)
+            unit = drawn.name
+        else:
+            assert board is not None
+            source = _Person(board)
+        for step in guide.steps:
+            _do(step, guide, source, patient=not simulate_)
+        made, measured, turned = guide.finish(unit, dt.datetime.now(tz=dt.UTC).astimezone().date())
+        if board is not None:
+            keep(board, made, turned, secret_of(key))
+    _tell(made, guide, measured=measured, turned=turned, port=port, simulated=simulate_, as_json=as_json)
+
+
+def keep(board: Board, made: Calibration, swapped: bool, key: bytes | None) -> None:
+    """Write a calibration into the board's settings, all at once, and read it back.
+
+    Raises:
+        BoardError: the board refuses it or keeps something else; what it had is still there then.
+    """
+    before = settings.read(board)
+    lines = [line for line in before.lines if line[0] not in {"calibration", "swap"}]
+    lines.append(("calibration", made.words()))
+    if swapped:
+        lines.append(("swap", "1"))
+    after = settings.write(board, replace(before, lines=tuple(lines)), key)
+    if set(lines) - set(after.lines):
+        raise BoardError(f"{board.port}: the board did not keep the calibration: calibrate again")
+
+
+def _kind(board: Board | None) -> str:
+    """The kind of sensor a board has: what it says, or by the number of its channels."""
+    if board is None:
+        return "max3010x"
+    said = board.hello.get("sensor")
+    if isinstance(said, str) and said in units.SENSORS:
+        return said
+    counts = board.ask("read", "reading").values.get("counts")
+    found = BY_CHANNELS.get(len(counts)) if isinstance(counts, list) else None
+    if found is None:
+        raise BoardError(f"{board.port}: the meter does not say which sensor it has: give --sensor")
+    return found
+
+
+def _do(step: Step, guide: Guide, source: Source, *, patient: bool) -> None:
+    """One step, again and again until it is right; a person may try for ever, a simulated one a few times."""
+    tries = 0
+    while True:
+        tries += 1
+        source.lay(step)
+        try:
+            guide.take(step, _series(step, source))
+        except CalibrationError as error:
+            if not patient and tries >= TRIES:
+                raise
+            note(f"{error}")
+        else:
+            return
+
+
+def _series(step: Step, source: Source) -> Series:
+    counts: list[Sequence[float]] = []
+    warm: list[float] = []
+    with waiting(f"reading {step.name}") as say:
+        for k in range(step.readings):
+            say(f"reading {step.name}, {k + 1} of {step.readings}")
+            n, celsius16, quality = source.read()
+            if quality not in USABLE:
+                raise CalibrationError(f"{step.name}: {quality}: do this step again")
+            counts.append(n)
+            if celsius16 is not None:
+                warm.append(celsius16)
+    return Series.of(counts, warm if len(warm) == len(counts) else None)
+
+
+class _Person:
+    """A board, and a person who lays things on it."""
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        note(
+            "calibration: the meter should have been off for five minutes; ctrl-C ends, and leaves the board as it was"
+        )
+
+    def lay(self, step: Step) -> None:
+        typer.prompt(f"{step.name}: {step.words}; then press Enter", default="", show_default=False, err=True)
+        # a reading that began before
+        self.board.ask("read", "reading", 12.0)
+        time.sleep(PAUSE_S)
+
+    def read(self) -> tuple[Sequence[float], float | None, str]:
+        time.sleep(PAUSE_S)
+        return _said(self.board.ask("read", "reading", 12.0).values, self.board.port)
+
+
+class _Simulated:
+    """A simulated unit; where there is a virtual board its counts go through that."""
+
+    def __init__(self, meter: simulate.Meter, guide: Guide, board: Board | None) -> None:
+        self.meter, self.guide, self.board = meter, guide, board
+
+    def lay(self, step: Step) -> None:
+        self.meter.follow(step, self.guide)
+
+    def read(self) -> tuple[Sequence[float], float | None, str]:
+        made = self.meter.read()
+        counts = [max(int(n), 0) for n in made.counts[0]]
+        celsius16 = None if made.celsius16 is None else int(made.celsius16[0])
+        if self.board is None:
+            return counts, celsius16, "ok"
+        words = " ".join(map(str, counts if celsius16 is None else [*counts, celsius16]))
+        return _said(self.board.ask(f"sense {words}", "reading", 12.0).values, self.board.port)
+
+
+def _said(values: dict[str, Any], port: str) -> tuple[Sequence[float], float | None, str]:
+    """Counts, 1/16 degrees and quality of a `reading` line."""
+    counts, celsius, quality = (values.get(name) for name in ("counts", "celsius", "quality"))
+    if not isinstance(counts, list) or not all(isinstance(n, int) for n in counts):
+        raise BoardError(f"{port}: the meter sends no counts: update its firmware")
+    warm = round(16 * celsius) if isinstance(celsius, int | float) else None
+    return counts, warm, str(quality)
+
+
+def _tell(
+    made: Calibration,
+    guide: Guide,
+    *,
+    measured: bool,
+    turned: bool,
+    port: str | None,
+    simulated: bool,
+    as_json: bool,
+) -> None:
+    names = guide.sensor.channels
+    if as_json:
+        json_line(
+            {
+                "data": "simulated" if simulated else "recorded",
+                "unit": made.unit,
+                "date": made.date.isoformat(),
+                "sensor": guide.sensor.name,
+                "calibration": made.words(),
+                "percent_per_degree": {n: c.alpha / 1e4 for n, c in zip(names, made.channels, strict=True)},
+                "coefficients": "measured" if measured else "nominal",
+                "swapped": turned,
+                "kept_on": port,
+            }
+        )
+        return
+    what = "simulated unit" if simulated else "unit"
+    results.print(f"{what} {made.unit}, calibrated {made.date}{'' if port is None else f', kept on {port}'}")
+    results.print(f"calibration {made.words()}", markup=False)
+    if made.at is not None:
+        slopes = ", ".join(f"{n} {c.alpha / 1e4:+.2f} %" for n, c in zip(names, made.channels, strict=True))
+        results.print(f"LEDs per degree Celsius ({'measured' if measured else 'nominal'}): {slopes}")
+        if not measured:
+            note(
+                "the sensor did not warm up meanwhile: let it stand unplugged, calibrate again, and its LEDs are measured"
+            )
+    if turned:
+        results.print("its two LEDs are swapped, as clones have them: kept as the setting `swap 1`")

@@ -1,0 +1,210 @@
+"""`canbean roast calibrate` on simulated units, a stand-in board, and people who do it wrong."""
+
+import json
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from canbean.cli import roast_calibrate
+from canbean.errors import BoardError
+from canbean.roast import pairs, simulate, units
+from canbean.roast.calibration import Calibration
+from canbean.roast.simulate import Setting
+from canbean_run import canbean, failed
+
+
+def test_a_simulated_unit():
+    done = canbean("roast", "calibrate", "--simulate", "--number", "4", "--json")
+    assert done.code == 0, done.err
+    said = json.loads(done.out)
+    assert (said["data"], said["unit"], said["sensor"]) == ("simulated", "simulated-4", "max3010x")
+    assert (said["coefficients"], said["swapped"], said["kept_on"]) == ("measured", False, None)
+    made = Calibration.parse(said["calibration"])
+    drift = np.array(units.Unit.drawn(4).drift) * 100
+    assert list(said["percent_per_degree"].values()) == pytest.approx(drift, abs=0.05)
+    assert len(made.channels) == 2
+
+
+def test_a_clone_with_swapped_leds_is_told_in_words():
+    done = canbean("roast", "calibrate", "--simulate", "--swapped")
+    assert done.code == 0, done.err
+    assert "simulated unit simulated-1" in done.out
+    assert "swapped" in done.out
+    assert "\ncalibration 20" in done.out
+
+
+@pytest.mark.parametrize("sensor", ["tcs34725", "tcs3200"])
+def test_a_sensor_without_a_thermometer(sensor):
+    said = json.loads(canbean("roast", "calibrate", "--simulate", "--sensor", sensor, "--json").out)
+    made = Calibration.parse(said["calibration"])
+    assert made.at is None
+    assert len(made.channels) == 4
+
+
+def test_on_known_cups(tmp_path):
+    first = simulate.pairs(10, 3, 1, 3, Setting(calibrated=True))
+    pairs.write(tmp_path / "first.csv", first)
+    said = json.loads(
+        canbean(
+            "roast", "calibrate", "--simulate", "--cups", tmp_path / "first.csv", "--number", "9", "--json"
+        ).out
+    )
+    made = Calibration.parse(said["calibration"])
+    by_tiles = simulate.unit_of("max3010x", 9)[1]
+    for one, other in zip(made.channels, by_tiles.channels, strict=True):
+        assert one.gain == pytest.approx(other.gain, rel=0.06)
+    assert said["coefficients"] == "nominal"
+    raw = simulate.pairs(10, 3, 1, 3)
+    pairs.write(tmp_path / "raw.csv", raw)
+    failed(
+        canbean("roast", "calibrate", "--simulate", "--cups", tmp_path / "raw.csv"),
+        "counts, not reflectances",
+    )
+    pairs.write(tmp_path / "two.csv", simulate.pairs(2, 3, 1, 3, Setting(calibrated=True)))
+    failed(canbean("roast", "calibrate", "--simulate", "--cups", tmp_path / "two.csv"), "2 lots")
+
+
+def test_what_makes_no_sense():
+    failed(canbean("roast", "calibrate"), "--port")
+    failed(canbean("roast", "calibrate", "--simulate", "--white", "flour"), "ptfe-sheet")
+
+
+class StandIn:
+    """A board that measures what a simulated unit on the bench does, and keeps settings."""
+
+    def __init__(self, number=5):
+        self.port = "stand-in"
+        self.hello = {"app": "roastmeter"}
+        self.meter = simulate.Meter(units.Unit.drawn(number), number)
+        self.lines = (("baud", "115200"), ("calibration", "an older one"))
+        self.keeps = True
+        self.written = 0
+
+    def ask(self, text, kind, timeout=5.0):
+        if text.startswith("sense "):
+            *counts, celsius16 = map(int, text.split()[1:])
+        else:
+            made = self.meter.read()
+            counts, celsius16 = made.counts[0].tolist(), int(made.celsius16[0])
+        said = {"counts": counts, "celsius": round(celsius16 / 16, 2), "quality": "not calibrated"}
+        return type("Record", (), {"values": said})
+
+
+@pytest.fixture
+def board(monkeypatch):
+    stand_in = StandIn()
+
+    @contextmanager
+    def opened(port):
+        yield stand_in
+
+    def write(board, wanted, key):
+        board.written += 1
+        if board.keeps:
+            board.lines = wanted.lines
+        return read(board)
+
+    def read(board):
+        return roast_calibrate.settings.Settings(board.lines)
+
+    monkeypatch.setattr(roast_calibrate, "open_meter", opened)
+    monkeypatch.setattr(roast_calibrate.settings, "read", read)
+    monkeypatch.setattr(roast_calibrate.settings, "write", write)
+    monkeypatch.setattr(roast_calibrate.time, "sleep", lambda s: None)
+    return stand_in
+
+
+def person(board, monkeypatch, mistakes=()):
+    """A person who lays on what is asked for, or first what `mistakes` has for a step."""
+    left = dict(mistakes)
+    asked = []
+
+    def prompt(text, **_):
+        name = text.partition(":")[0]
+        asked.append(name)
+        guide = roast_calibrate.Guide(
+            board.meter.unit.sensor,
+            roast_calibrate.references.white("ptfe-sheet"),
+            roast_calibrate.references.black("toner"),
+        )
+        board.meter.follow(roast_calibrate.Step(left.pop(name, name), ""), guide)
+        return ""
+
+    monkeypatch.setattr(roast_calibrate.typer, "prompt", prompt)
+    return asked
+
+
+def test_a_person_at_a_board(board, monkeypatch):
+    asked = person(board, monkeypatch)
+    done = canbean("roast", "calibrate", "--port", "P", "--unit", "bar-2")
+    assert done.code == 0, done.err
+    assert asked == ["white", "white 2", "white 3", "white 4", "white 5", "black", "empty", "coffee"]
+    kept = dict(board.lines)
+    assert kept["baud"] == "115200"
+    assert Calibration.parse(kept["calibration"]).unit == "bar-2"
+    assert "swap" not in kept
+    assert board.written == 1
+    assert "unit bar-2" in done.out
+    assert "simulated" not in done.out
+
+
+def test_a_person_who_mistakes_one_for_another_is_asked_again(board, monkeypatch):
+    mistakes = {"black": "white", "empty": "black", "white 3": "black", "coffee": "white"}
+    asked = person(board, monkeypatch, mistakes)
+    done = canbean("roast", "calibrate", "--port", "P")
+    assert done.code == 0, done.err
+    assert asked == [
+        *("white", "white 2", "white 3", "white 3", "white 4", "white 5"),
+        *("black", "black", "empty", "empty", "coffee", "coffee"),
+    ]
+    for words in (
+        "does not lie flat",
+        "this is no black",
+        "something lies on the window",
+        "no ground coffee",
+    ):
+        assert words in done.err
+
+
+def test_killed_before_the_end_nothing_is_written(board, monkeypatch):
+    before = board.lines
+
+    def prompt(text, **_):
+        if text.startswith("empty"):
+            raise KeyboardInterrupt
+        board.meter.follow(
+            roast_calibrate.Step(text.partition(":")[0], ""),
+            roast_calibrate.Guide(
+                board.meter.unit.sensor,
+                roast_calibrate.references.white("ptfe-sheet"),
+                roast_calibrate.references.black("toner"),
+            ),
+        )
+
+    monkeypatch.setattr(roast_calibrate.typer, "prompt", prompt)
+    assert canbean("roast", "calibrate", "--port", "P").code != 0
+    assert (board.lines, board.written) == (before, 0)
+
+
+def test_a_board_that_does_not_keep_it(board, monkeypatch):
+    person(board, monkeypatch)
+    board.keeps = False
+    done = canbean("roast", "calibrate", "--port", "P")
+    assert done.code == 1
+    assert "did not keep the calibration" in done.err
+
+
+def test_a_simulated_unit_through_a_board(board):
+    said = json.loads(canbean("roast", "calibrate", "--simulate", "--port", "P", "--swapped", "--json").out)
+    assert said["swapped"]
+    assert said["kept_on"] == "P"
+    assert dict(board.lines)["swap"] == "1"
+    assert dict(board.lines)["calibration"] == said["calibration"]
+
+
+def test_a_meter_that_says_too_little(board):
+    board.ask = lambda *_: type("Record", (), {"values": {"counts": None}})
+    failed(canbean("roast", "calibrate", "--port", "P"), "which sensor")
+    with pytest.raises(BoardError, match="no counts"):
+        roast_calibrate._said({"counts": None}, "P")
