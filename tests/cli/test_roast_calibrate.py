@@ -208,3 +208,17 @@ def test_a_meter_that_says_too_little(board):
     failed(canbean("roast", "calibrate", "--port", "P"), "which sensor")
     with pytest.raises(BoardError, match="no counts"):
         roast_calibrate._said({"counts": None}, "P")
+
+
+def test_simulated_pairs_of_any_sensor_and_unit(tmp_path):
+    done = canbean(
+        *("roast", "simulate", "-o", tmp_path / "p.csv", "--sensor", "tcs34725", "--optics", "grains"),
+        *("--unit", "7", "--calibrated", "--noise", "least", "--lots", "5"),
+    )
+    assert done.code == 0, done.err
+    made = pairs.read(tmp_path / "p.csv")
+    assert made.channel_names == ("red", "green", "blue", "clear")
+    assert set(made.unit) == {"simulated-7"}
+    assert made.channels.max() < 100
+    for option in ("--sensor", "--optics", "--noise"):
+        failed(canbean("roast", "simulate", "-o", tmp_path / "q.csv", option, "x"), "there are")
