@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from canbean.roast import fit, meter, quality, simulate, units
+from canbean.roast import fit, meter, preparation, quality, simulate, units
 from canbean.roast.optics import OPTICS
 from canbean.roast.pairs import Pairs
 from canbean.roast.simulate import Setting
@@ -52,7 +52,7 @@ def errors(error):
 def accuracy(sensor, optics, figures, models, seeds, many=UNITS, cups=30):  # noqa: PLR0917 - what is simulated
     """Lots not seen, on the paired unit and on `many` others after two tiles; and how far the others' means are from the first's."""
     setting = Setting(sensor, optics, calibrated=True, figures=figures)
-    own, others, apart, true, chosen = [], [], [], [], []
+    own, others, apart, chosen = [], [], [], []
     for seed in range(seeds):
         first = 1 + seed
         made, opened = fitted(setting, seed, models, first)
@@ -67,8 +67,6 @@ def accuracy(sensor, optics, figures, models, seeds, many=UNITS, cups=30):  # no
             others.append(opened.read(light(new).channels) - new.reference)
             again = opened.read(light(simulate.pairs(cups, 1, fresh, unit, setting)).channels)
             apart.append(np.mean(again - said))
-        lots = simulate.cups(300, fresh, first, replace(setting, **WARM))
-        true.append(opened.read(light(lots).channels) - lots.reference)
     apart = np.abs(apart)
     return {
         "chosen": chosen,
@@ -79,8 +77,18 @@ def accuracy(sensor, optics, figures, models, seeds, many=UNITS, cups=30):  # no
         "other_units_mean_most": float(apart.max()),
         "bytes": int(made.models[made.chosen]["bytes"]),
         "board_ms": float(made.models[made.chosen]["board_ms"]),
-        "paired_unit_true_degree_rmse": errors(np.concatenate(true))["rmse"],
+        "perfect_meter_rmse": perfect(optics, figures),
     }
+
+
+def perfect(optics, figures, lots=4000):
+    """How far a meter that inverts the optics exactly, in its last channel, is from the professional one: nobody can do better."""
+    degree = np.random.default_rng(1).uniform(simulate.DARKEST, simulate.LIGHTEST, lots)
+    rng = np.random.default_rng(2)
+    cups = preparation.prepare(degree, np.arange(lots), OPTICS[optics], figures, rng)
+    grid = np.arange(10.0, 170.0, 0.05)
+    said = np.interp(cups.reflectance[:, -1], OPTICS[optics](grid)[:, -1], grid)
+    return float(np.sqrt(np.mean((said - cups.reference) ** 2)))
 
 
 def peers(optics, figures, seeds, many=UNITS, cups=30):
@@ -186,11 +194,12 @@ def cases(unit, each, rng):
         "not_settled": (moving, 0.0, 0.0),
     }
     if not unit.sensor.cancels:
-        told["ambient_light"] = (cup, np.exp(rng.uniform(np.log(0.25), np.log(3), (each, 1))) * cup, 0.0)
+        own = cup + np.array(unit.window) / unit.gain
+        told["ambient_light"] = (cup, np.exp(rng.uniform(np.log(0.2), np.log(3), (each, 1))) * own, 0.0)
     return told
 
 
-def tonino(path, scale):
+def tonino(path, scale, models=None):
     """A file of a dozen pairs with one feature: grouped error and monotonicity of what is chosen, and a cubic's error."""
     with path.open() as file:
         rows = list(csv.DictReader(file))
@@ -199,7 +208,7 @@ def tonino(path, scale):
     names = list(dict.fromkeys(r["lot"] for r in rows))
     lot = np.array([names.index(r["lot"]) for r in rows])
     pairs = Pairs(path.stem, tuple(names), lot, reference, ("red_blue_ratio",), value[:, None], (6,))
-    made = fit.fit(pairs, scale)
+    made = fit.fit(pairs, scale, models=models)
     grid = np.linspace(value.min(), value.max(), 2001)[:, None]
     said = meter.load(made.model).read(grid)
     cubic = np.empty(len(lot))

@@ -112,7 +112,7 @@ def show(said):
             for who in ("paired_unit", "other_units"):
                 print(f"  {optics:14}{who:14}" + row(a[who]))
             print(
-                f"  {'':14}others' means: {a['other_units_mean_within_2']:.1%} within 2, rms "
+                f"  {'':14}a perfect meter {a['perfect_meter_rmse']:.2f}; others' means: {a['other_units_mean_within_2']:.1%} within 2, rms "
                 f"{a['other_units_mean_rms']:.2f}, most {a['other_units_mean_most']:.2f}; chosen {', '.join(a['chosen'])}; "
                 f"{a['bytes']} bytes, {a['board_ms']:.1f} ms (estimated)"
             )

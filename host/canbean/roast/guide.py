@@ -96,7 +96,7 @@ class Guide:
             calibrate.coefficients(series, self.sensor.channels)
         elif white is not None:
             share = level / np.median(white.counts[-READINGS:], axis=0)
-            if step.name.startswith("white") and np.abs(share - 1).max() > 2 * calibrate.SPOTS:
+            if step.name.startswith("white") and np.abs(share - 1).max() > calibrate.SPOTS:
                 raise CalibrationError(
                     f"{step.name}: reads {100 * share.max():.0f} % of the white before: it does not lie flat, or is another one"
                 )
