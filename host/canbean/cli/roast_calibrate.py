@@ -84,7 +84,7 @@ def calibrate(
         raise UsageError("give --port P of a meter, or --simulate")
     with ExitStack() as stack:
         board = stack.enter_context(open_meter(port)) if port is not None else None
-        kind = units.sensor(sensor or _kind(board))
+        kind = units.sensor(sensor or _kind(None if simulate_ else board))
         guide = Guide(kind, references.white(white), references.black(black), coffee=coffee)
         if cups is not None:
             guide.cups = known_cups(pairs.read(cups), kind)
@@ -201,7 +201,8 @@ class _Simulated:
         if self.board is None:
             return counts, celsius16, "ok"
         words = " ".join(map(str, counts if celsius16 is None else [*counts, celsius16]))
-        return _said(self.board.ask(f"sense {words}", "reading", 12.0).values, self.board.port)
+        self.board.command(f"sense {words}")
+        return _said(self.board.ask("read", "reading", 12.0).values, self.board.port)
 
 
 def _said(values: dict[str, Any], port: str) -> tuple[Sequence[float], float | None, str]:
