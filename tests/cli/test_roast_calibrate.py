@@ -144,7 +144,7 @@ def test_a_person_at_a_board(board, monkeypatch):
     asked = person(board, monkeypatch)
     done = canbean("roast", "calibrate", "--port", "P", "--unit", "bar-2")
     assert done.code == 0, done.err
-    assert asked == ["white", "white 2", "white 3", "white 4", "white 5", "black", "empty", "coffee"]
+    assert asked == ["white", *(f"white {k}" for k in range(2, 9)), "black", "empty", "coffee"]
     kept = dict(board.lines)
     assert kept["baud"] == "115200"
     assert Calibration.parse(kept["calibration"]).unit == "bar-2"
@@ -160,7 +160,7 @@ def test_a_person_who_mistakes_one_for_another_is_asked_again(board, monkeypatch
     done = canbean("roast", "calibrate", "--port", "P")
     assert done.code == 0, done.err
     assert asked == [
-        *("white", "white 2", "white 3", "white 3", "white 4", "white 5"),
+        *("white", "white 2", "white 3", "white 3", *(f"white {k}" for k in range(4, 9))),
         *("black", "black", "empty", "empty", "coffee", "coffee"),
     ]
     for words in (

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from canbean.roast.references import Reference
     from canbean.roast.units import Sensor
 
-WARMING, READINGS = 20, 3
+WARMING, READINGS = 20, 2
 CUPS = 6
 """Known cups that are asked for, spread over what there is."""
 CUP_SPREAD = 0.04
@@ -69,7 +69,7 @@ class Guide:
         else:
             steps = [Step("white", f"lay white on the window and leave it: {self.white.what}", WARMING)]
             steps += [
-                Step(f"white {k}", "lay the same white on again, another spot of it")
+                Step(f"white {k}", "lay white on again, the other piece of it, at another spot")
                 for k in range(2, calibrate.WHITES + 1)
             ]
             steps.append(Step("black", f"lay black on the window: {self.black.what}"))

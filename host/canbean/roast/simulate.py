@@ -80,7 +80,8 @@ class Meter:
         self.room = room
         self.since = 0.0
         self._rng = np.random.default_rng([seed, 0xCA11])
-        self._white = TABLE * (1 + self._rng.normal(0, PIECE))
+        self._whites = TABLE * (1 + self._rng.normal(0, PIECE, 2))
+        self._laid = 0
         self._black = self._rng.normal(0, BLACK_PIECE) / 100
         self._light = np.zeros(len(optics.WAVELENGTHS))
 
@@ -91,8 +92,9 @@ class Meter:
     def follow(self, step: Step, guide: Guide) -> None:
         """Do what a step of a calibration asks for."""
         if step.name.startswith("white"):
-            # the same piece, at some spot
-            spot = self._white * (1 + self._rng.normal(0, SPOT))
+            # one piece and the other in turn, at some spot
+            spot = self._whites[self._laid % 2] * (1 + self._rng.normal(0, SPOT))
+            self._laid += 1
             self.lay(np.array(guide.white.percent) / 100 * spot)
         elif step.name == "black":
             self.lay(np.maximum(np.array(guide.black.percent) / 100 + self._black, 0.002))
