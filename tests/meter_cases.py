@@ -50,7 +50,7 @@ def readings(load):
         ("saturated", "max3010x", {"infrared": 2200}),
         ("sun", "max3010x", {"overflowing": True}),
         ("leak", "max3010x", {"ambient": 20000}),
-        ("restless", "max3010x", {"noise": 20000}),
+        ("restless", "max3010x", {"noise": 30000}),
         ("cup", "tcs34725", {}),
         ("leak", "tcs34725", {"ambient": [10, 10, 10, 30]}),
         ("cup", "tcs3200", {}),

@@ -116,7 +116,9 @@ def test_pins_are_those_of_the_table_and_harmless(board, module):
         "s3": module.S3,
         "button": module.BUTTON,
     }
-    assert used == wiring(board)
+    for page in ("README.md", "ROAST.md"):
+        if (firmware.folder() / page).exists():
+            assert used == wiring(board, page), page
     assert len(set(used.values())) == 7
     assert set(used.values()) & NEVER[board.name] == ALLOWED.get(board.name, set())
     assert hertz == 400_000
@@ -127,13 +129,12 @@ def test_pins_are_those_of_the_table_and_harmless(board, module):
         assert sda % 4 == 0
 
 
-def wiring(board):
-    """The pins of the README's table of a roast meter."""
-    text = (firmware.folder() / "README.md").read_text().split("## Wiring of a roast meter")[1]
+def wiring(board, name):
+    """The pins of a page's table of a roast meter."""
+    text = (firmware.folder() / name).read_text()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
-    head = next(row for row in rows if HEADINGS[board.name] in row)
-    column = head.index(HEADINGS[board.name])
-    table = {row[0].split()[0].lower(): row[column] for row in rows if len(row) == len(head)}
+    column = next(row.index(HEADINGS[board.name]) for row in rows if set(HEADINGS.values()) <= set(row))
+    table = {row[0].split(" ")[0].lower(): row[column] for row in rows if len(row) == len(HEADINGS) + 1}
     names = ("scl", "sda", "led", "out", "s2", "s3", "button")
     return {name: int(re.search(r"GP(?:IO)?(\d+)", table[name])[1]) for name in names}
 
