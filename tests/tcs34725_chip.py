@@ -67,7 +67,7 @@ class Chip:
             return
         if at == ENABLE:
             was = self.r[ENABLE]
-            if byte & 3 == 3 and was & 3 != 3:
+            if byte & 3 == 3 and was & 3 != 3 and self.begins is None:
                 # 2.4 ms from PON to AEN, and as long until it integrates
                 assert was & 1, "AEN before PON"
                 assert self.clock.us - self.on_since >= STEP_US
@@ -76,7 +76,8 @@ class Chip:
                 self.start(self.clock.us + self.step())
             elif byte & 1 and not was & 1:
                 self.on_since = self.clock.us
-            if byte & 3 != 3:
+            # without its clock it stops at once, without AEN where an integration ends
+            if not byte & 1:
                 self.begins = None
         self.r[at] = byte
 
@@ -110,4 +111,7 @@ class Chip:
                     at = CLEAR + 2 * (i + 1 & 3)
                     self.r[at], self.r[at + 1] = n & 255, n >> 8
                 self.r[STATUS] |= 1
-                self.start(ends)
+                if self.r[ENABLE] & 2:
+                    self.start(ends)
+                else:
+                    self.begins = None

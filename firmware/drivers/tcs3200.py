@@ -73,7 +73,6 @@ class Tcs3200:
         return True
 
     def fail(self):
-        self.next = 0
         raise OSError("the TCS3200 gives no pulses: check its power and its wires")
 
     def celsius(self):

@@ -26,6 +26,7 @@ SENSORS = {
     "tcs3200": ["TCS3200", [4800, 3200, 2400, 9600]],
     None: [None, None],
 }
+DRIVERS = ("registers", "max3010x", "tcs34725", "tcs3200", "pulses", "ssd1306", "sh1106", "button", "probe")
 # S3 of the Wemos, which is driven and not read, and the button of its shields
 ALLOWED = {"wemos-d1-mini": {0, 16}}
 VM_BOARD = """
@@ -134,7 +135,9 @@ def wiring(board, name):
     text = (firmware.folder() / name).read_text()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
     column = next(row.index(HEADINGS[board.name]) for row in rows if set(HEADINGS.values()) <= set(row))
-    table = {row[0].split(" ")[0].lower(): row[column] for row in rows if len(row) == len(HEADINGS) + 1}
+    table = {
+        row[0].split(" ")[0].strip(",").lower(): row[column] for row in rows if len(row) == len(HEADINGS) + 1
+    }
     names = ("scl", "sda", "led", "out", "s2", "s3", "button")
     return {name: int(re.search(r"GP(?:IO)?(\d+)", table[name])[1]) for name in names}
 
@@ -218,6 +221,16 @@ def test_joined_with_short_names_it_reads_the_same(sensor, vm, joined):
     counts, *more = json.loads(said.replace("'", '"').replace("False", "false"))
     assert [round(one, -1) for one in counts] == SENSORS[sensor][1]
     assert more == ["ok", False]
+
+
+def test_drivers_are_small():
+    """Bytes of .mpy, each for itself; joined with short names they take about two thirds of that."""
+    size = {
+        name: len(firmware._compile(f"{name}.py", (FIRMWARE / f"{name}.py").read_bytes(), None))
+        for name in (f"drivers/{one}" for one in DRIVERS)
+    }
+    assert max(size.values()) <= 1100, size
+    assert size["drivers/registers"] + size["drivers/max3010x"] + size["drivers/ssd1306"] <= 2100, size
 
 
 # --- what an application does not ask for is not on its board

@@ -224,6 +224,18 @@ def test_a_sensor_that_comes_back_reads_on():
     assert done(reading).quality == "ok"
 
 
+def test_a_sensor_that_lost_its_power_is_started_again():
+    rig = Rig(load, "max3010x", noise=0)
+    reading = done(Reading(rig.sensor))
+    for slices in range(1, 6):
+        for _ in range(slices):
+            reading.step()
+        rig.chip.power_on()
+        with pytest.raises(OSError, match="the MAX3010x gives no samples"):
+            reading.step()
+        assert list(done(reading).counts) == [67_500, 148_500]
+
+
 def test_the_last_reading_stands_until_the_next_is_there():
     reading = done(Reading(Fed([(100_000, 50_000, 400)] * 5 + [(80_000, 40_000, 416)] * 5)))
     for _ in range(5):

@@ -82,6 +82,21 @@ def test_max3010x_red_then_infrared_at_the_current_that_was_set():
         assert rig.sample() == [500 * 60, 1100 * 60]
 
 
+def test_max3010x_settings():
+    rig = max3010x()
+    # interrupt of ambient light; averages of four, no overwriting; red and infrared; 16,384 nA, 200 a second, 411 us
+    assert rig.chip.r[2] == 0x20
+    assert list(rig.chip.r[8:11]) == [2 << 5, 3, 3 << 5 | 2 << 2 | 3]
+
+
+def test_max3010x_mean_of_five_averages_rounded_to_the_nearest():
+    rig = max3010x(noise=200)
+    for _ in range(20):
+        sample = rig.sample()
+        five = [int.from_bytes(one[i : i + 3], "big") for i in (0, 3) for one in rig.chip.fifo[1:6]]
+        assert sample == [round(sum(five[:5]) / 5), round(sum(five[5:]) / 5)]
+
+
 def test_max3010x_dark_has_its_leds_off():
     rig = max3010x(noise=0, ambient=700)
     assert rig.dark() == [700, 700]
