@@ -38,6 +38,8 @@ class Bus:
         # numbers of bytes at which nothing is acknowledged or the lines are disturbed; from `dead` on all of them
         self.faults = ()
         self.dead = None
+        # whether a chip has taken a byte that then seems refused
+        self.late = False
 
     def byte(self):
         n = self.bytes
@@ -70,8 +72,11 @@ class Bus:
         self.byte()
         chip.select(register)
         for one in data:
+            if self.late:
+                chip.write(one)
             self.byte()
-            chip.write(one)
+            if not self.late:
+                chip.write(one)
 
     def writevto(self, at, parts):
         self.transactions += 1

@@ -75,19 +75,19 @@ def use(rig):
     return [rig.dark(), rig.sample(), rig.sensor.celsius()]
 
 
-def disturbed(load, kind, faults=(), dead=None):
+def disturbed(load, kind, faults=(), dead=None, late=False):
     """As `use` with the lines disturbed at some bytes, or dead from one on; the words of an OSError instead of counts."""
     rig = Rig(load, kind)
     if kind == "max3010x":
         rig.chip.noise = 0
-    rig.bus.faults, rig.bus.dead = faults, dead
+    rig.bus.faults, rig.bus.dead, rig.bus.late = faults, dead, late
     try:
         return use(rig)
     except OSError as error:
         return str(error)
 
 
-def sweep(load, kind):
+def sweep(load, kind, late=False):
     """Single faults, pairs of them and a cut at every byte: how often it worked, how often it was said, and by which words."""
     rig = Rig(load, kind)
     if kind == "max3010x":
@@ -97,7 +97,7 @@ def sweep(load, kind):
     worked, words = 0, {}
     for at in range(n):
         for faults, dead in (((at,), None), ((at, at + 1, at + 2), None), ((), at)):
-            found = disturbed(load, kind, faults, dead)
+            found = disturbed(load, kind, faults, dead, late)
             if isinstance(found, str):
                 words[found] = words.get(found, 0) + 1
             else:

@@ -4,6 +4,8 @@ import json
 from array import array
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import firmware_drivers
 import sensor_cases
@@ -11,6 +13,7 @@ from conftest import FIRMWARE, ROOT
 from sensor_cases import ON_VM, Rig
 
 load = firmware_drivers.load
+Reading = load("canbean.reading").Reading
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +32,32 @@ def test_every_scene_is_the_same_on_the_vm(vm):
 @pytest.mark.parametrize(("kind", "most"), [("max3010x", 250), ("tcs34725", 100)])
 def test_lines_disturbed_at_any_byte_give_a_whole_sample_or_words(scenes, kind, most):
     """`sweep` itself fails where a sample is half or wrong."""
-    n, worked, words = scenes[kind + " sweep"]
-    assert 40 < n < most
-    assert worked > n // 2
-    assert worked + sum(count for _, count in words) == 3 * n
     name = {"max3010x": "MAX3010x", "tcs34725": "TCS34725"}[kind]
-    assert all(text.startswith(f"the {name} ") and "I2C wires" in text for text, _ in words)
+    for n, worked, words in (scenes[kind + " sweep"], sensor_cases.sweep(load, kind, late=True)):
+        assert 40 < n < most
+        assert worked > n // 2
+        assert worked + sum(count for _, count in words) == 3 * n
+        assert all(text.startswith(f"the {name} ") and "I2C wires" in text for text, _ in words)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.sets(st.integers(0, 700), max_size=40), st.booleans())
+def test_readings_on_bad_lines_are_right_or_there_are_words(faults, late):
+    for kind, counts in (("max3010x", [67_500, 148_500]), ("tcs34725", [6720, 5040, 3360, 13_440])):
+        rig = Rig(load, kind)
+        rig.chip.noise = 0
+        rig.bus.faults, rig.bus.late = faults, late
+        reading = Reading(rig.sensor)
+        words = []
+        for _ in range(200):
+            try:
+                if reading.step():
+                    break
+            except OSError as error:
+                words.append(str(error))
+        assert list(reading.counts) == counts
+        assert len(words) <= len(faults)
+        assert all("I2C wires" in one for one in words)
 
 
 def test_a_first_access_that_is_refused_is_tried_again(scenes):
