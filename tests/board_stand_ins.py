@@ -44,6 +44,9 @@ class Uart:
         self.there = b"hello"
         board.line = self
 
+    def init(self, baudrate):
+        board.log["rate"] = baudrate
+
     def any(self):
         return len(self.there)
 

@@ -43,6 +43,8 @@ def open_display():
     return display
 def open_button():
     return None
+def set_rate(rate):
+    pass
 def ticks_ms():
     return 0
 def heap_free():

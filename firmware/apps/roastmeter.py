@@ -39,7 +39,7 @@ class RoastMeter:
         self.lines = console.lines
         # of commands/time.py: the wall clock at time 0; of metering.py: when the calibration is too old, in seconds of uptime
         self.clock = self.epoch = self.expires = None
-        self.sensor = self.display = self.reflectance = self.reading = None
+        self.sensor = self.display = self.button = self.reflectance = self.reading = None
         # what was read last, in 1/256 point where it may be believed, and of what
         self.quality = "empty"
         self.score = self.counts = self.celsius = None
@@ -55,8 +55,8 @@ class RoastMeter:
         self.baud = None
         # when a sensor that went away is tried again
         self.due = 0
-        console.counts = self.status
         console.commands["read"] = self.read
+        self.set_rate = board.set_rate
         self.ours = console.link.on_command
         console.link.on_command = self.command
         try:
@@ -64,6 +64,7 @@ class RoastMeter:
             self.raw = [0] * self.regressor.channels
             self.display = board.open_display()
             self.sensor = board.open_sensor()
+            self.button = board.open_button()
             if board.settings is not None:
                 console.rare("load", ())
             else:
@@ -89,9 +90,6 @@ class RoastMeter:
             self.console.turn = self.turn
             self.console.pause = 2
 
-    def status(self):
-        return (("readings", self.readings),)
-
     # Words in capitals are the Tonino's.
     def command(self, line):
         if line.isupper():
@@ -110,6 +108,8 @@ class RoastMeter:
             else:
                 self.judge()
             return
+        if self.button and self.button.pressed() and not self.tonino:
+            self.read(None)
         now = self.console.uptime()
         if now < self.due:
             return
@@ -138,9 +138,8 @@ class RoastMeter:
             self.told = now
             if self.every > 0:
                 self.read(None)
-            elif self.score is not None and self.score >= 0:
-                value = self.regressor.scale.words(self.score)
-                self.lines.write((value if "." in value else value + ".0").encode() + b"\n")
+            else:
+                self.console.rare("colortrack", ())
 
     # Whether the calibration is too old for this reading, or too warm or cold; None where that is not known.
     def stale(self):
@@ -174,18 +173,18 @@ class RoastMeter:
         self.fed = False
         value, low, degree = self.words()
         high = None
-        if value is not None:
-            value = bytes(value, "ascii")
+        if value:
+            # a number, as it is
+            value = value.encode()
         if low is not None:
             regressor, score, half = self.regressor, self.score, low
-            low = bytes(regressor.scale.words(max(score - half, regressor.low)), "ascii")
-            high = bytes(regressor.scale.words(min(score + half, regressor.high)), "ascii")
-        ms = self.console.uptime()
+            low = regressor.scale.words(max(score - half, regressor.low)).encode()
+            high = regressor.scale.words(min(score + half, regressor.high)).encode()
         celsius = self.celsius
         self.lines.send(
             "reading",
             (
-                ("t", bytes(text(ms, -3), "ascii")),
+                ("t", text(self.console.uptime(), -3).encode()),
                 ("value", value),
                 ("low", low),
                 ("high", high),
@@ -194,13 +193,13 @@ class RoastMeter:
                 ("stale", self.stale()),
                 ("raw", numbers(self.raw)),
                 ("counts", self.counts and numbers(self.counts)),
-                ("celsius", None if celsius is None else bytes(text(celsius * 625, -4), "ascii")),
+                ("celsius", None if celsius is None else text(celsius * 625, -4).encode()),
             ),
         )
 
 
 def numbers(values):
-    return bytes("[" + ",".join([str(v) for v in values]) + "]", "ascii")
+    return str(list(values)).replace(" ", "").encode()
 
 
 def start(board):

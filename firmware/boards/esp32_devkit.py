@@ -76,6 +76,10 @@ def open_bus():
     return Mcp2515(spi, pin(CS, pin.OUT, value=1), pin(INT, pin.IN, pin.PULL_UP), CRYSTAL)
 
 
+def set_rate(_):
+    raise ValueError("the bit rate of this board's line cannot be set: it is the REPL's")
+
+
 # The bus of a roast meter's sensor and display.
 def open_i2c():
     pin = machine.Pin

@@ -52,7 +52,7 @@ def open_bus():
     return SocketCan(name)
 
 
-# A roast meter's sensor, display: none; `sense` gives it one.
+# A roast meter's sensor (`sense` stands for one), display and button: none.
 def open_sensor():
     return None
 
@@ -61,8 +61,12 @@ def open_display():
     return None
 
 
+def open_button():
+    return None
+
+
 # A pty takes any number of bits a second.
-def baud(rate):
+def set_rate(rate):
     pass
 
 

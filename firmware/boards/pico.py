@@ -71,6 +71,11 @@ def open_bus():
     return Mcp2515(spi, pin(CS, pin.OUT, value=1), pin(INT, pin.IN, pin.PULL_UP), CRYSTAL)
 
 
+# USB has no bits a second: any will do.
+def set_rate(rate):
+    pass
+
+
 # The bus of a roast meter's sensor and display.
 def open_i2c():
     pin = machine.Pin

@@ -34,6 +34,8 @@ S3 = 16
 BUTTON = 0
 DISPLAY = "ssd1306", 64, 48
 
+line = None
+
 ticks_ms = time.ticks_ms
 ticks_us = time.ticks_us
 
@@ -76,6 +78,7 @@ def open_bus():
 
 # -> wait(ms), readinto(buffer), write(bytes)
 def open_serial():
+    global line
     # the REPL leaves the line to us: it would echo, and stop at a byte 3
     os.dupterm(None, 1)  # type: ignore[attr-defined]  # the checker's os is CPython's
     line = machine.UART(0, baudrate=BAUD, timeout=0, rxbuf=272)
@@ -86,6 +89,13 @@ def open_serial():
             time.sleep_ms(1)
 
     return wait, line.readinto, line.write
+
+
+# Bits a second of the line from now on.
+def set_rate(rate):
+    # what was written leaves first: the 128 bytes of its FIFO
+    time.sleep_ms(140)
+    line.init(baudrate=rate)
 
 
 # The bus of a roast meter's sensor and display.

@@ -18,9 +18,7 @@ def apply(app, lines):
     app.begin()
     baud = overlay.value(lines, "baud")
     if baud != app.baud:
-        if not hasattr(app.board, "baud"):
-            raise ValueError("the bit rate of this board's line cannot be set")
-        app.board.baud(int(baud or getattr(app.board, "BAUD", 115200)))
+        app.set_rate(int(baud or getattr(app.board, "BAUD", 115200)))
         app.baud = baud
 
 

@@ -34,7 +34,10 @@ def gateway(app):
 
 def run(app, _):
     console = app.console
-    counts = console.counts() if console.counts else gateway(app)
+    if hasattr(app, "expires"):
+        counts = (("readings", app.readings),)
+    else:
+        counts = console.counts() if console.counts else gateway(app)
     console.lines.send(
         "status",
         (("uptime_s", console.uptime() // 1000),)

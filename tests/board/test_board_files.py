@@ -42,6 +42,11 @@ write(b"line")
 assert board.heap_free() == 30000
 assert board.KEPT > 4
 log = on.log
+log["refused"] = False
+try:
+    board.set_rate(57600)
+except ValueError:
+    log["refused"] = True
 """
 ON_VM = """
 import json
@@ -113,6 +118,11 @@ def test_the_repl_does_not_hear_the_line(board, log):
         assert log["dupterm"] == (None, 1)
     else:
         assert log["kbd_intr"] == -1
+
+
+def test_a_uart_goes_on_with_another_rate(board, log):
+    assert log.get("rate") == (57600 if board.chip == "ESP8266EX" else None)
+    assert log["refused"] is (board.chip == "ESP32")
 
 
 def test_the_same_on_the_vm(board, log, vm):
