@@ -61,3 +61,12 @@ def test_a_file_of_a_dozen_pairs(recordings):
     told = roast_trials.tonino(recordings / "roast" / "tonino-colortest.csv", (0.0, 180.0), ["ridge"])
     assert told["cubic_grouped_rmse"] > 0
     assert told["grouped_rmse"] > 0
+
+
+def test_a_calibrated_model_is_not_given_the_temperature_again():
+    setting = roast_trials.Setting(calibrated=True)
+    pairs = roast_trials.simulate.pairs(9, 2, 1, 1, setting)
+    made = roast_trials.fit.fit(pairs, models=["ridge"])
+    assert [name for name, _ in made.model.meta["channels"]] == ["red", "infrared"]
+    raw = roast_trials.fit.fit(roast_trials.simulate.pairs(9, 2, 1, 1), models=["ridge"])
+    assert [name for name, _ in raw.model.meta["channels"]] == ["red", "infrared", "temperature"]

@@ -78,7 +78,8 @@ def build(sensor: str) -> Ready:
         off = []
         for k in range(FRESH_UNITS):
             cups = simulate.cups(FRESH_CUPS, seed=FRESH + k, unit=FRESH + k, setting=setting)
-            off.append(opened.read(cups.channels) - cups.reference)
+            light = cups.channels[:, [cups.channel_names.index(name) for name in opened.channels]]
+            off.append(opened.read(light) - cups.reference)
         errors[setting.optics] = np.concatenate(off)
     return Ready(sensor, content, _card(sensor, content, fitted, errors))
 
@@ -121,7 +122,7 @@ that agree with a professional meter pair with one: `canbean roast pair`, `canbe
 | data | {meta["data"]}: {len(fitted.pairs)} pairs of {len(fitted.pairs.lots)} lots, {UNITS} units, optics {", ".join(errors)} |
 | scale | {scale.minimum:g} to {scale.maximum:g}, shown in steps of {scale.rounding:g} |
 | names of degrees | {degrees} |
-| channels | {channels}, in percent of reflectance{" and degrees Celsius" if "temperature" in channels else ""} |
+| channels | {channels}, in percent of reflectance |
 | calibrated | {"yes: the unit must be calibrated (`canbean roast calibrate`), else it says *not calibrated*" if fitted.shown.calibrated else "no"} |
 | model | {fitted.chosen}, chosen among {", ".join(sorted(fitted.models))} |
 | error on lots left out | RMSE {selected["rmse"]:.2f}, 95 % within {selected["p95"]:.1f}, the choice made anew in each fold |
