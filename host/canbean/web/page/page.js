@@ -101,6 +101,7 @@ fetch("api/state", { headers: { "X-Canbean-Token": pairing.token } })
   .then((response) => response.json())
   .then((all) => {
     pairing.may = all.may;
+    connected = true;
     showAll(all);
   })
   .catch(() => showState())
