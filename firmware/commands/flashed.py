@@ -1,4 +1,8 @@
-# flashed: digests of the image and of the firmware that `canbean board flash` has put onto this board; null where nobody knows.
+# flashed: digests of the image and of the firmware that `canbean board flash` has put onto this board, and of the model's file, with
+# its signature; null where there is none.
+import hashlib
+from binascii import hexlify
+
 READS = True
 
 
@@ -11,4 +15,17 @@ def run(app, _):
                 known[words[0]] = words[1]
     except (OSError, IndexError):
         pass
-    app.console.lines.send("flashed", (("image", known.get("image")), ("firmware", known.get("firmware"))))
+    model = None
+    try:
+        whole = hashlib.sha256()
+        with open(app.console.board.slot, "rb") as file:
+            part = file.read(128)
+            while part:
+                whole.update(part)
+                part = file.read(128)
+        model = str(hexlify(whole.digest())[:16], "ascii")
+    except OSError:
+        pass
+    app.console.lines.send(
+        "flashed", (("image", known.get("image")), ("firmware", known.get("firmware")), ("model", model))
+    )

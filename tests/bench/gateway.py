@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from canbean.board import profiles
 from canbean.can import simulate
-from canbean.cli.board import show_fits
+from canbean.cli.board_list import show_fits
 from canbean.detect import board_fit
 from gateway_ledger import LEDGER_BYTES, ledger, once, resident
 from gateway_load import bus, bus_model, default_model, in_memory, soak

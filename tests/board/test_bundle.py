@@ -399,3 +399,18 @@ def test_a_constant_that_is_asked_for_as_text_stays(tmp_path):
 def test_what_is_no_python_is_named():
     with pytest.raises(BoardError, match=r"apps/app\.py: line 1: SyntaxError"):
         small(app="def start(board:\n")
+
+
+def test_what_leaves_the_heap_again_is_known_where_that_is_said(tmp_path, golden):
+    """Where there is no native code: files beside the package that take a function for one call name what they forget."""
+    firmware.build(tmp_path, "gateway", "wemos_d1_mini", compiled=False, model=golden, refuse=False)
+    leave = "del sys.modules['canbean.seldom'], canbean.seldom"
+    seen = 0
+    for path in tmp_path.rglob("*.py"):
+        lines = path.read_text().splitlines()
+        for number, line in enumerate(lines):
+            if line.strip() == leave and path.name != "__init__.py":
+                seen += 1
+                where = lines[number - 1 : number] if line[0] == " " else lines[:number]
+                assert "import canbean, sys" in [one.strip() for one in where], path
+    assert seen > 3

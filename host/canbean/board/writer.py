@@ -175,7 +175,9 @@ class _Writer(ast.NodeTransformer):
                 module = self.plan.home(found).replace("/", ".")
                 made.append(ast.ImportFrom(module, [ast.alias(self.plan.tops[found])], 0))
                 if self.plan.home(found) == SELDOM:
-                    made += ast.parse(f'del sys.modules["{module}"], {module}').body
+                    # the package has both; another file may have neither
+                    names = "" if self.here == PACKAGE else "import canbean, sys\n"
+                    made += ast.parse(f'{names}del sys.modules["{module}"], {module}').body
         return made
 
     def tried(self, node: ast.ImportFrom, alias: ast.alias, found: Meaning) -> ast.stmt:

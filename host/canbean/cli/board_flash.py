@@ -134,6 +134,8 @@ def _tell(work: Flash, profile: Profile, where: str) -> None:
             f"{where}: {told['app']} on {told['board']} runs model {told['model']}; golden vectors answered on the board{heap}",
             markup=False,
         )
+        if told["reason"]:
+            note(f"the board says: {told['reason']}")
     else:
         results.print(
             f"{where}: {told['app']} on {told['board']} runs no model: {told['reason']}{heap}", markup=False

@@ -103,7 +103,7 @@ class BareBoard:
         os.close(slave)
         self._loader: RomLoader | None = None
         self._to_host, self._to_vm, self._recent = bytearray(), bytearray(), b""
-        self._received = 0
+        self._interrupt = False
         self._boot()
         self._plugged.set()
 
@@ -194,6 +194,11 @@ class BareBoard:
         if self._to_host and not ours & select.POLLHUP:
             with contextlib.suppress(BlockingIOError):
                 del self._to_host[: os.write(self._master, self._to_host)]
+        if self._supervisor.listens:
+            self._interrupt = False
+        elif self._interrupt and self._supervisor.started:
+            # what a starting VM would miss: a board takes longer
+            os.write(self._supervisor.line, b"\x03")
         if self._to_vm and self._supervisor.listens and self._supervisor.line == line >= 0:
             with contextlib.suppress(BlockingIOError):
                 del self._to_vm[: os.write(line, self._to_vm)]
@@ -228,7 +233,7 @@ class BareBoard:
         elif self._supervisor.line >= 0:
             self._to_vm += data
             if not self._supervisor.listens and b"\x03" in data:
-                os.write(self._supervisor.line, b"\x03")
+                self._interrupt = True
                 self._to_vm[:] = self._to_vm.replace(b"\x03", b"")
 
     def _hold(self) -> None:

@@ -35,6 +35,7 @@ class Supervisor:
 
     Attributes:
         line: file descriptor of the terminal's other end; -1 while nothing runs.
+        started: whether a ctrl-C interrupts what it does.
         listens: whether it takes what is typed: a VM that starts forgets it, all but a ctrl-C, where a board keeps it.
     """
 
@@ -49,7 +50,7 @@ class Supervisor:
             faults: what goes wrong.
         """
         self.line = -1
-        self.listens = False
+        self.started = self.listens = False
         self._command = [vm, "-X", f"heapsize={heap}", "-i", "-c", START]
         self._flash = flash
         self._files = files
@@ -100,10 +101,11 @@ class Supervisor:
             os.close(terminal)
             raise
         self._raw, self._towards_raw, self._tail = raw, raw, b""
-        self.listens = False
+        self.started = self.listens = False
 
     def heard(self, data: bytes) -> bytes:
         """What the VM has written, as the host sees it."""
+        self.started = True
         self._tail = (self._tail + data)[-64:]
         if self._towards_raw:
             if not self._tail.endswith(PROMPT):

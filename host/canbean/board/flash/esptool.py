@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 BAUD = 460800
 CHIP = re.compile(r"Detecting chip type\.\.\. (\S+)")
 PERCENT = re.compile(r"^Writing at .* (\d+\.\d)%", re.MULTILINE)
+GONE = re.compile(
+    r"could not open port|device disconnected|returned no data|Input/output error|ClearCommError"
+)
+"""What an unplugged board looks like to esptool."""
 SUPERBLOCK = 16384
 """Bytes in which a file system that MicroPython made says its name."""
 AGAIN = "run the same command again"
@@ -79,9 +83,10 @@ def write(words: list[str], port: str, progress: Callable[[float], object]) -> N
     """
     code, said = _run(words, lambda percent: progress(percent / 100))
     if code:
+        kept = "the flash was erased" if "--erase-all" in words else "files on it are as they were"
         raise BoardError(
-            f"{port}: the image was not written: {_reason(said)}; the board starts nothing now, files on it are kept where they "
-            f"were: {AGAIN}, with another cable or --baud 115200 if it happens again"
+            f"{port}: the image was not written: {_reason(said)}; the board starts nothing now, {kept}: plug it in again and {AGAIN}, "
+            "with another cable or --baud 115200 if it happens again"
         )
     if "Hash of data verified" not in said:
         raise BoardError(f"{port}: esptool has not verified the image: {_reason(said)}: {AGAIN}")
@@ -134,4 +139,6 @@ def _reason(said: str) -> str:
     found = re.search(r"A (?:fatal|serial exception) error occurred: (.*)", said)
     lines = [line for line in said.strip().splitlines() if line.strip()]
     words = found[1] if found else (lines[-1] if lines else "it does not say why")
+    if GONE.search(words):
+        return "the board went away"
     return words.strip().rstrip(".:")

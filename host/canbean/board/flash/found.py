@@ -18,25 +18,33 @@ class Found:
         hello: its hello, by key; empty where no canbean application answers.
         image: digest of the image that was flashed, None where nobody knows.
         firmware: digest of the firmware that was flashed, None where nobody knows.
-        reason: why it runs no model, if it says so.
+        model: digest of the model's file with its signature, None where nobody knows.
+        reason: what it says is wrong, if anything.
     """
 
     hello: dict[str, Any] = field(default_factory=dict)
     image: str | None = None
     firmware: str | None = None
+    model: str | None = None
     reason: str | None = None
 
 
-def ask(port: str, baud: int, seconds: float = 2.0) -> Found:
+ASK_S = 2.0
+"""Seconds in which an application answers; a board that resets when its port is opened is asked again by `wait`."""
+
+
+def ask(port: str, baud: int, seconds: float | None = None) -> Found:
     """Ask what runs on a board; a board where nothing of ours answers is found empty."""
     try:
-        with Board(port, timeout=seconds, baud=baud) as board:
+        with Board(port, timeout=seconds or ASK_S, baud=baud) as board:
             try:
                 said = board.ask("flashed", "flashed", timeout=2.0).values
             except BoardError:
                 # a firmware from before that command
                 said = {}
-            return Found(board.hello, said.get("image"), said.get("firmware"), board.refusal)
+            return Found(
+                board.hello, said.get("image"), said.get("firmware"), said.get("model"), board.refusal
+            )
     except BoardError:
         return Found()
 

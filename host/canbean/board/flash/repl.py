@@ -86,7 +86,7 @@ class Repl:
         except (TransportError, OSError) as error:
             raise BoardError(f"{port}: cannot be opened: {error}") from None
         try:
-            with self._speaking("no MicroPython answers"):
+            with self._speaking("its prompt was asked for"):
                 self._enter(patience, reset=reset)
         except BaseException:
             self.close()
@@ -146,7 +146,7 @@ class Repl:
         Raises:
             BoardError: it raises an error there, or the board is gone.
         """
-        with self._speaking("the board did not do what it was asked"):
+        with self._speaking("it was asked for something"):
             said: bytes = self._transport.exec(code)
         return said.decode(errors="replace")
 
@@ -173,9 +173,9 @@ class Repl:
 
     def reset(self) -> None:
         """Start the board anew, as if it were plugged in."""
-        with self._speaking("the board was not reset"):
-            self._transport.exec_raw_no_follow("import machine\nmachine.reset()")
-            # until it has taken the command
+        with self._speaking("it was to be reset"):
+            # not before it has said that it has the command
+            self._transport.exec_raw_no_follow("import machine, time\ntime.sleep_ms(100)\nmachine.reset()")
             time.sleep(0.2)
 
     @contextlib.contextmanager
@@ -195,7 +195,8 @@ class Repl:
         except OSError as error:
             if error.errno == 28:
                 raise FullError(f"{self.port}: the board's file system is full") from None
-            raise BoardError(f"{self.port}: {what}: {error.strerror or error}") from None
+            # whatever the system calls a port that is no more there
+            raise BoardError(f"{self.port}: the board went away, {what}") from None
         except (ValueError, SyntaxError, IndexError, struct.error) as error:
             # half an answer
             raise BoardError(f"{self.port}: {what}: the board fell silent ({error})") from None

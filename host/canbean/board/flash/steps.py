@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -137,8 +138,8 @@ class Flash:
                 version = repl.about().version
         except BoardError as error:
             raise BoardError(
-                f"{error}: the image {image.path.name} is on the board and does not start: is it one for {self.job.board.name}? "
-                f"Take {self.job.board.images[0]}, or {AGAIN} with --erase"
+                f"{self.job.port}: the image {image.path.name} is on the board, and then: {str(error).partition('; ')[0]}: is it one for "
+                f"{self.job.board.name}? {AGAIN}, with {self.job.board.images[0]} or --erase if it happens again"
             ) from None
         self.found = found.Found()
         return Outcome("image", done, f"{image.path.name}, MicroPython {version}: {words}")
@@ -225,9 +226,14 @@ class Flash:
 
     # --- model
 
+    def _runs_model(self) -> bool:
+        """Whether the board runs this model, from this very file: its digest alone does not tell whether it is signed."""
+        whole = hashlib.sha256(self.job.blob).hexdigest()[:16]
+        return self.found.hello.get("model") == self.job.digest and self.found.model == whole
+
     def _plan_model(self) -> Outcome:
         assert self.job.model is not None
-        if self.found.hello.get("model") == self.job.digest:
+        if self._runs_model():
             return Outcome("model", False, f"{self.job.model.name}, {self.job.digest}: there already")
         return Outcome(
             "model",
@@ -238,7 +244,7 @@ class Flash:
     def _model(self) -> Outcome:
         assert self.job.model is not None
         name, port = str(self.job.model), self.job.port
-        if self.found.hello.get("model") == self.job.digest:
+        if self._runs_model():
             return Outcome("model", False, f"{self.job.model.name}, {self.job.digest}: there already")
         if not self.found.hello:
             raise BoardError(
@@ -315,5 +321,5 @@ class Flash:
             "heap_free": hello.get("heap_free"),
             "image": self.found.image,
             "firmware": self.found.firmware,
-            "reason": self.found.reason if hello.get("golden") != "ok" else None,
+            "reason": self.found.reason,
         }

@@ -1,6 +1,7 @@
 # What a bare virtual board's MicroPython does before main.py: its chip's modules, and its file system in the flash.
 import os
 import sys
+import time
 
 import chip
 import vfs
@@ -78,3 +79,7 @@ raw = os.getenv("CANBEAN_RAW")
 there = "main.py" in os.listdir() and not raw
 sys.modules["os"] = Os()
 del mount, mpy, raw, sys.modules["start"], sys.modules["chip"]
+# from here on a ctrl-C interrupts (supervisor.py); a board takes longer than this to start
+print()
+if there:
+    time.sleep_ms(250)

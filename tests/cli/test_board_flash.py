@@ -1,0 +1,315 @@
+"""`canbean board flash`: from a bare virtual board to alerts, through every fault, and what it leaves alone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from canbean.board import Board, packets, settings, update
+from canbean.board.bare import BareBoard, Faults
+from canbean.board.flash import found, ports
+from canbean.board.flash.repl import Repl
+from canbean.can.frames import Frames
+from canbean.tiny import cbm, keys
+from canbean_run import canbean, failed
+from gateway_load import bus, bus_model
+
+pytestmark = pytest.mark.usefixtures("vm")
+ROOT = Path(__file__).parents[2]
+MONITOR = """
+import signal
+from canbean.cli.main import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def car(tmp_path_factory):
+    return bus_model(tmp_path_factory.mktemp("model") / "car.cbm")
+
+
+@pytest.fixture
+def bare():
+    with BareBoard() as board:
+        yield board
+
+
+@pytest.fixture(scope="module")
+def alive(car):
+    """A board with all three on it."""
+    with BareBoard() as board:
+        done = flash(board, car, "--image", board.image)
+        assert done.code == 0, done.err
+        yield board
+
+
+def flash(board, model, *more):
+    return canbean("board", "flash", "-b", "wemos-d1-mini", "-p", board.port, "-m", model, *more)
+
+
+def steps(done):
+    """Which steps had something to do."""
+    assert done.code == 0, done.err
+    return {one["step"]: one["done"] for one in json.loads(done.out)["steps"]}
+
+
+def stopped(done, *words):
+    """It ended with exit 1, and its last line says these words and what to do."""
+    assert done.code == 1, (done.out, done.err)
+    assert "Traceback" not in done.err
+    lines = [line for line in done.err.splitlines() if line.startswith("canbean: ")]
+    assert len(lines) == 1, done.err
+    for word in words:
+        assert word in lines[0]
+
+
+def again(board):
+    """Unplugged and plugged in."""
+    board.unplug()
+    time.sleep(0.1)
+    board.plug()
+
+
+def test_from_a_bare_board_to_alerts(bare, car, tmp_path):
+    begin = time.monotonic()
+    done = flash(bare, car, "--app", "gateway", "--image", bare.image)
+    assert done.code == 0, done.err
+    assert "the flash erased, written and verified" in done.err
+    assert f"gateway on wemos-d1-mini runs model {cbm.digest(car.read_bytes())[:16]}" in done.out
+    assert "golden vectors answered on the board" in done.out
+    assert "bytes of heap free" in done.out
+    # what it says to type next, with frames replayed onto the board meanwhile
+    command = done.out.strip().splitlines()[-1].removeprefix("next: canbean ").split()
+    alerts = tmp_path / "alerts.jsonl"
+    command[command.index("alerts.jsonl")] = str(alerts)
+    with subprocess.Popen(
+        [sys.executable, "-c", MONITOR, *command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as monitor:
+        try:
+            assert b"hello" in monitor.stdout.readline()
+            frames = bus(2, 3)[:400]
+            odd = frames.changed(id=np.where(np.arange(400) % 100 == 99, 0x7F3, frames.id))
+            encoded = packets.encode(odd)
+            handle = os.open(bare.port, os.O_WRONLY | os.O_NOCTTY)
+            os.write(handle, packets.start(1))
+            for at in range(0, 400, 8):
+                os.write(handle, encoded.part(at, at + 8))
+                time.sleep(0.005)
+            end = time.monotonic() + 30
+            while time.monotonic() < end and not (alerts.exists() and alerts.read_bytes().count(b"\n") >= 2):
+                time.sleep(0.05)
+            os.close(handle)
+            monitor.send_signal(signal.SIGINT)
+            monitor.communicate(timeout=20)
+        finally:
+            monitor.kill()
+    heard = [json.loads(line) for line in alerts.read_text().splitlines()]
+    assert [one["id"] for one in heard[:2]] == ["7F3", "7F3"]
+    assert time.monotonic() - begin < 60
+    assert isinstance(odd, Frames)
+
+
+def test_a_second_run_skips_everything(alive, car):
+    assert steps(flash(alive, car, "--image", alive.image, "--json")) == dict.fromkeys(
+        ("image", "firmware", "model"), False
+    )
+    # nobody names an image: the one that is there will do
+    assert not any(steps(flash(alive, car, "--json")).values())
+
+
+def test_a_dry_run_changes_nothing(alive, car):
+    before = alive.flash.path.read_bytes()
+    done = flash(alive, car, "--dry-run", "--erase", "--image", alive.image)
+    assert done.code == 0, done.err
+    assert "write-flash --erase-all 0x0" in done.out
+    assert "there already" in done.out.splitlines()[1]
+    assert alive.flash.path.read_bytes() == before
+
+
+def test_every_fault_and_then_all_is_well(bare, car, monkeypatch):
+    # nothing answers in most of this
+    monkeypatch.setattr(found, "ASK_S", 0.3)
+    image = ("--image", bare.image)
+    stopped(flash(bare, car), "there is no image for it", "ESP8266_GENERIC", "--image")
+
+    bare.faults.busy = True
+    time.sleep(0.1)
+    stopped(flash(bare, car, *image), "busy", "the board is as it was", "close that program")
+    bare.faults.busy = False
+    time.sleep(0.1)
+
+    bare.faults.silent = True
+    stopped(flash(bare, car, *image), "no chip answers", "the board is as it was", "cable")
+    bare.faults.silent = False
+
+    bare.faults.chip = "esp32"
+    stopped(flash(bare, car, *image), "an ESP32", "nothing was written", "--board")
+    bare.faults.chip = "esp8266"
+
+    bare.faults.bad_block = 3
+    stopped(flash(bare, car, *image), "after seq 3", "starts nothing now", "run the same command again")
+    bare.faults.bad_block = None
+
+    bare.faults.unplug_after = 120_000
+    stopped(flash(bare, car, *image), "the board went away", "starts nothing now", "plug it in again")
+    stopped(flash(bare, car, *image), "no such port", "plug the board in")
+    bare.plug()
+
+    assert "MicroPython 1.29.0" in flash(bare, car, *image, "--only", "image").err
+    bare.faults.mpy = 5
+    again(bare)
+    stopped(
+        flash(bare, car),
+        "reads .mpy version 5",
+        "mpy-cross here writes 6",
+        "no firmware was copied",
+        "--image",
+    )
+    bare.faults.mpy = None
+    again(bare)
+
+    bare.faults.unplug_after = 60_000
+    stopped(flash(bare, car), "the board went away", "starts nothing until it is", "plug it in again")
+    bare.plug()
+    # half a firmware starts nothing
+    with Repl(bare.port) as repl:
+        assert "main.py" not in repl.run("import os\nprint(os.listdir())")
+
+    monkeypatch.undo()
+    done = flash(bare, car)
+    assert done.code == 0, done.err
+    assert " 0 there already" not in done.err
+    assert not any(steps(flash(bare, car, *image, "--json")).values())
+
+
+def test_unplugged_while_the_model_comes(alive, car):
+    other = alive.folder / "other.cbm"
+    model = cbm.read(car)
+    meta = cbm.encode_meta({**model.meta, "name": "another one"})
+    cbm.write(other, cbm.Model({**model.sections, "META": meta}))
+    alive.faults.unplug_after = 2000
+    stopped(flash(alive, other, "--only", "model"), "went away", "still in use", "run the same command again")
+    alive.plug()
+    with Board(alive.port) as line:
+        assert line.hello["model"] == cbm.digest(car.read_bytes())[:16]
+    assert steps(flash(alive, other, "--only", "model", "--json")) == {"model": True}
+    assert steps(flash(alive, car, "--json")) == {"image": False, "firmware": False, "model": True}
+
+
+def test_a_full_file_system(car):
+    with BareBoard(faults=Faults(files_bytes=40 * 4096)) as board:
+        assert flash(board, car, "--only", "image", "--image", board.image).code == 0
+        with Repl(board.port) as repl:
+            repl.run("with open('junk', 'wb') as f:\n    for i in range(20): f.write(bytes(4096))")
+        stopped(flash(board, car), "file system is full", "starts nothing now", "board shell", "--erase")
+        assert canbean("board", "shell", "-p", board.port, "rm", "junk").code == 0
+        # still too small for all of it: what is left over is said again
+        done = flash(board, car)
+        if done.code:
+            stopped(done, "file system is full")
+
+
+def test_key_and_settings_stay(alive, car, tmp_path):
+    signed = tmp_path / "signed.cbm"
+    secret = keys.new_key(tmp_path / "key")
+    cbm.write(signed, cbm.read(car), secret)
+    done = canbean("board", "settings", "--port", alive.port, "--set", "threshold 32", "--set", "allow 2C5")
+    assert done.code == 0, done.err
+    with Board(alive.port) as line:
+        update.with_room(line, lambda: update.set_key(line, secret))
+    with_key = ("--key", tmp_path / "key")
+    assert flash(alive, signed, *with_key, "--only", "model").code == 0
+    with Board(alive.port) as line:
+        assert line.hello["model"] == cbm.digest(signed.read_bytes())[:16]
+    # a firmware that is not whole any more
+    with Board(alive.port) as line:
+        line.command(update.authenticated(line, "restart", secret))
+    with Repl(alive.port) as repl:
+        repl.run("import os\nos.remove('commands/status.mpy')\nos.remove('manifest')")
+        repl.reset()
+    time.sleep(0.5)
+    # the port of a virtual board has no reset lines
+    stopped(flash(alive, signed, "--only", "firmware"), "this board has a key", "as it was", "--key")
+    done = flash(alive, signed, *with_key, "--only", "firmware")
+    assert done.code == 0, done.err
+    assert "1 files written" in done.err or "2 files written" in done.err
+    # and an image that is another one as far as the board knows: files stay
+    done = flash(alive, signed, *with_key, "--image", alive.image)
+    assert done.code == 0, done.err
+    with Board(alive.port) as line:
+        assert line.hello["golden"] == "ok"
+        now = settings.read(line)
+        assert ("threshold", "32") in now.lines
+        assert ("allow", "2C5") in now.lines
+        update.with_room(line, lambda: update.set_key(line, None, secret), secret)
+
+
+def test_what_is_asked_for_is_checked_before_the_board_is_touched(car, tmp_path):
+    nowhere = BareBoard()
+    nowhere.port = str(tmp_path / "no port")
+    failed(flash(nowhere, car), "no such port")
+    failed(flash(nowhere, car, "--app", "roastmeter"), "is a model for 'gateway'")
+    failed(flash(nowhere, tmp_path / "none.cbm"), "none.cbm")
+    (tmp_path / "text").write_text("text")
+    failed(flash(nowhere, car, "--image", tmp_path / "text"), "is no image for a ESP8266EX")
+    failed(canbean("board", "flash", "-b", "toaster", "-m", car), "no such board")
+    failed(canbean("board", "flash", "-b", "linux", "-m", car), "is not flashed")
+    failed(canbean("board", "flash", "-b", "pico"), "give the model")
+    failed(flash(nowhere, car, "--erase", "--only", "model"), "--erase")
+
+
+class Comport:
+    def __init__(self, device, vid=None, pid=None):
+        self.device, self.vid, self.pid, self.description = device, vid, pid, f"USB serial {device}"
+
+
+def test_the_port_is_found_by_its_usb_id(monkeypatch, car):
+    there = [Comport("COM9"), Comport("COM3", 0x1A86, 0x7523), Comport("COM4", 0x2E8A, 5)]
+    monkeypatch.setattr(ports.list_ports, "comports", lambda: there)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
+    wemos = ports.profiles.profile("wemos-d1-mini")
+    assert ports.choose(wemos) == "COM3"
+    assert ports.choose(ports.profiles.profile("pico")) == "COM4"
+    assert [port.device for port in ports.ports()] == ["COM3", "COM4", "COM9"]
+    there.append(Comport("COM7", 0x10C4, 0xEA60))
+    failed(canbean("board", "flash", "-b", "wemos-d1-mini", "-m", car), "COM7")
+    assert ports.choose(wemos, lambda found: found[1]) == "COM7"
+    del there[1:]
+    failed(canbean("board", "flash", "-b", "wemos-d1-mini", "-m", car), "no wemos-d1-mini is plugged in")
+
+
+def test_board_list_tells_what_is_plugged_in(alive, monkeypatch):
+    there = [Comport(alive.port, 0x1A86, 0x7523), Comport("/dev/ttyS0")]
+    monkeypatch.setattr(ports.list_ports, "comports", lambda: there)
+    done = canbean("board", "list", "--json")
+    assert done.code == 0, done.err
+    one, two = json.loads(done.out)["ports"]
+    assert one["chips"] == ["ESP32", "ESP8266EX"]
+    assert one["boards"] == ["esp32-devkit", "wemos-d1-mini"]
+    assert (one["runs"]["app"], one["runs"]["board"]) == ("gateway", "wemos-d1-mini")
+    # it has no USB id of a board: it is left alone
+    assert (two["asked"], two["runs"]) == (False, None)
+    assert "gateway on wemos-d1-mini" in canbean("board", "list").out
+
+
+def test_a_bare_board_says_how_it_is_flashed():
+    command = [sys.executable, "-c", MONITOR, "board", "virtual", "--bare"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            port = process.stdout.readline().strip()
+            assert Path(port).is_symlink()
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert f"board flash --board wemos-d1-mini --model M.cbm --port {port} --image" in err
+    assert not Path(port).parent.exists()
+    failed(canbean("board", "virtual"), "--bare")
+    failed(canbean("board", "virtual", "--bare", "-m", "car.cbm"), "board flash")
