@@ -24,7 +24,7 @@ def load(path):
     for given, answers in model.golden():
         if regressor.predict(struct.unpack("<%di" % regressor.channels, given)) != answers[0]:
             raise ValueError("a golden reading is answered differently here: the model is refused")
-    regressor.scale = Scale(model.read("scal") if "scal" in model.sections else None)
+    regressor.scale = Scale(model.read("scal") if "scal" in model.sections else None)  # type: ignore[attr-defined]
     digest = model.digest
     model.close()
     # it has done its work: its code leaves the heap

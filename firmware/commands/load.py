@@ -26,9 +26,9 @@ def apply(app, lines):
 
         apply(app.watch, lines, app.console.board.slot)
     if hasattr(app, "expires"):
-        from .metering import apply
+        from . import metering
 
-        apply(app, lines)
+        metering.apply(app, lines)
     if getattr(app, "bus", None):
         bitrate = int(overlay.value(lines, "bitrate", app.console.board.BITRATE))
         rate = bitrate, overlay.value(lines, "listen", "1") != "0"

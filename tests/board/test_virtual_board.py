@@ -164,7 +164,9 @@ def test_the_roast_meter(good):
         ):
             line.command(f"sample {sample}")
             record = line.ask("read", "reading")
-            assert f'"value":{text},"low":null,"high":null,"degree":null,"quality":"ok"'.encode() in record.raw
+            assert (
+                f'"value":{text},"low":null,"high":null,"degree":null,"quality":"ok"'.encode() in record.raw
+            )
             assert f'"raw":[{sample.replace(" ", ",")}],"counts":null'.encode() in record.raw
             assert record.values["t"] >= 0
         for bad, reason in (

@@ -13,7 +13,11 @@ from canbean.board.scopes import File, Own, imported, parse
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-WITH = {"CHKS": ("canbean/checks", "canbean/check_words"), "ORDR": ("canbean/order_words",), "BLND": ("canbean/blend",)}
+WITH = {
+    "CHKS": ("canbean/checks", "canbean/check_words"),
+    "ORDR": ("canbean/order_words",),
+    "BLND": ("canbean/blend",),
+}
 """Files of sections; those of detectors of windows are named in the firmware's `gates.py`, of kinds in its `kinds.py`."""
 RULES = "canbean/rules"
 """Loaded anew whenever the board's own lists change."""
