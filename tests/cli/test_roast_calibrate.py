@@ -2,16 +2,20 @@
 
 import json
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from canbean.board import Board, VirtualBoard, settings
 from canbean.cli import roast_calibrate
 from canbean.errors import BoardError
 from canbean.roast import pairs, simulate, units
 from canbean.roast.calibration import Calibration
 from canbean.roast.simulate import Setting
 from canbean_run import canbean, failed
+
+MODELS = Path(__file__).parents[2] / "models"
 
 
 def test_a_simulated_unit():
@@ -79,14 +83,23 @@ class StandIn:
         self.meter = simulate.Meter(units.Unit.drawn(number), number)
         self.lines = (("baud", "115200"), ("calibration", "an older one"))
         self.keeps = True
-        self.written = 0
+        self.written = []
         self.sensed = None
+
+    def change(self, verb, name, words=""):
+        self.written.append(verb + " " + name)
+        if self.keeps:
+            kept = tuple(line for line in self.lines if line[0] != name)
+            self.lines = (*kept, (name, words)) if verb == "set" else kept
 
     def command(self, text):
         assert text.startswith("sense ")
         self.sensed = [int(word) for word in text.split()[1:]]
 
     def ask(self, text, kind, timeout=5.0):
+        if kind == "settings":
+            self.change(*text.split(" ", 2))
+            return None
         if self.sensed:
             *counts, celsius16 = self.sensed
         else:
@@ -104,18 +117,11 @@ def board(monkeypatch):
     def opened(port):
         yield stand_in
 
-    def write(board, wanted, key):
-        board.written += 1
-        if board.keeps:
-            board.lines = wanted.lines
-        return read(board)
-
     def read(board):
         return roast_calibrate.settings.Settings(board.lines)
 
     monkeypatch.setattr(roast_calibrate, "open_meter", opened)
     monkeypatch.setattr(roast_calibrate.settings, "read", read)
-    monkeypatch.setattr(roast_calibrate.settings, "write", write)
     monkeypatch.setattr(roast_calibrate.time, "sleep", lambda s: None)
     return stand_in
 
@@ -149,7 +155,7 @@ def test_a_person_at_a_board(board, monkeypatch):
     assert kept["baud"] == "115200"
     assert Calibration.parse(kept["calibration"]).unit == "bar-2"
     assert "swap" not in kept
-    assert board.written == 1
+    assert board.written == ["set calibration"]
     assert "unit bar-2" in done.out
     assert "simulated" not in done.out
 
@@ -189,7 +195,7 @@ def test_killed_before_the_end_nothing_is_written(board, monkeypatch):
 
     monkeypatch.setattr(roast_calibrate.typer, "prompt", prompt)
     assert canbean("roast", "calibrate", "--port", "P").code != 0
-    assert (board.lines, board.written) == (before, 0)
+    assert (board.lines, board.written) == (before, [])
 
 
 def test_a_board_that_does_not_keep_it(board, monkeypatch):
@@ -206,6 +212,12 @@ def test_a_simulated_unit_through_a_board(board):
     assert said["kept_on"] == "P"
     assert dict(board.lines)["swap"] == "1"
     assert dict(board.lines)["calibration"] == said["calibration"]
+    # never a calibration of one order beside the other order
+    assert board.written == ["unset calibration", "set swap", "set calibration"]
+    again = json.loads(canbean("roast", "calibrate", "--simulate", "--port", "P", "--swapped", "--json").out)
+    assert not again["swapped"]
+    assert board.written[3:] == ["set calibration"]
+    assert dict(board.lines)["swap"] == "1"
 
 
 def test_a_meter_that_says_too_little(board):
@@ -227,3 +239,15 @@ def test_simulated_pairs_of_any_sensor_and_unit(tmp_path):
     assert made.channels.max() < 100
     for option in ("--sensor", "--optics", "--noise"):
         failed(canbean("roast", "simulate", "-o", tmp_path / "q.csv", option, "x"), "there are")
+
+
+def test_on_the_virtual_board(vm):
+    """The board's own reading, calibration and settings, on the smallest board's heap."""
+    with VirtualBoard(MODELS / "max3010x.cbm", "roastmeter") as board:
+        done = canbean(
+            "roast", "calibrate", "--simulate", "--port", board.port, "--number", "9", "--swapped", "--json"
+        )
+        assert done.code == 0, done.err
+        with Board(board.port) as meter:
+            lines = dict(settings.read(meter).lines)
+    assert lines == {"calibration": json.loads(done.out)["calibration"], "swap": "1"}

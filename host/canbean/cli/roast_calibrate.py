@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
-from canbean.board import settings
+from canbean.board import settings, update
 from canbean.board.roastmeter import open_meter
 from canbean.cli.board_key import BoardKey, secret_of
 from canbean.cli.logs import AsJson
@@ -88,9 +88,11 @@ def calibrate(
         guide = Guide(kind, references.white(white), references.black(black), coffee=coffee)
         if cups is not None:
             guide.cups = known_cups(pairs.read(cups), kind)
+        exchanged = board is not None and dict(settings.read(board).lines).get("swap") == "1"
         source: Source
         if simulate_:
-            drawn = replace(units.Unit.drawn(number, kind.name), swapped=swapped)
+            # a clone whose LEDs the driver already exchanges looks like any other
+            drawn = replace(units.Unit.drawn(number, kind.name), swapped=swapped != exchanged)
             source = _Simulated(simulate.Meter(drawn, number), guide, board)
             unit = drawn.name
         else:
@@ -100,23 +102,27 @@ def calibrate(
             _do(step, guide, source, patient=not simulate_)
         made, measured, turned = guide.finish(unit, dt.datetime.now(tz=dt.UTC).astimezone().date())
         if board is not None:
-            keep(board, made, turned, secret_of(key))
+            keep(board, made, exchanged != turned, secret_of(key))
     _tell(made, guide, measured=measured, turned=turned, port=port, simulated=simulate_, as_json=as_json)
 
 
-def keep(board: Board, made: Calibration, swapped: bool, key: bytes | None) -> None:
-    """Write a calibration into the board's settings, all at once, and read it back.
+def keep(board: Board, made: Calibration, exchanged: bool, key: bytes | None) -> None:
+    """Write a calibration, and which LED is which, into the board's settings, and read them back.
+
+    The board keeps each setting whole or not at all. Where the LEDs change places it forgets its calibration first: whatever
+    ends this in between leaves a meter that says that it is not calibrated, and never one with half of each.
 
     Raises:
-        BoardError: the board refuses it or keeps something else; what it had is still there then.
+        BoardError: the board refuses them or keeps something else.
     """
-    before = settings.read(board)
-    lines = [line for line in before.lines if line[0] not in {"calibration", "swap"}]
-    lines.append(("calibration", made.words()))
-    if swapped:
-        lines.append(("swap", "1"))
-    after = settings.write(board, replace(before, lines=tuple(lines)), key)
-    if set(lines) - set(after.lines):
+    before = dict(settings.read(board).lines)
+    if exchanged != (before.get("swap") == "1"):
+        if "calibration" in before:
+            update.ask(board, "unset calibration", "settings", key)
+        update.ask(board, f"set swap {int(exchanged)}", "settings", key)
+    update.ask(board, f"set calibration {made.words()}", "settings", key)
+    after = dict(settings.read(board).lines)
+    if after.get("calibration") != made.words() or exchanged != (after.get("swap") == "1"):
         raise BoardError(f"{board.port}: the board did not keep the calibration: calibrate again")
 
 
