@@ -47,7 +47,7 @@ def readings(load):
     found = []
     for name, kind, settings in (
         ("cup", "max3010x", {}),
-        ("saturated", "max3010x", {"infrared": 2200}),
+        ("saturated", "max3010x", {"infrared": 3000}),
         ("sun", "max3010x", {"overflowing": True}),
         ("leak", "max3010x", {"ambient": 20000}),
         ("restless", "max3010x", {"noise": 30000}),

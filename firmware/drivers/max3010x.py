@@ -30,7 +30,7 @@ class Max3010x(Registers):
     # ambient light, by itself
     CANCELS = True
     # of both LEDs, in 0.2 mA
-    current = 135
+    current = 100
     # whether a clone has the LEDs in each other's place
     swapped = False
 

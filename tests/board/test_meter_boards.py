@@ -21,7 +21,7 @@ from sensor_cases import ON_VM
 
 BOARDS = [profiles.profile(name) for name in profiles.names() if name != "linux"]
 SENSORS = {
-    "max3010x": ["MAX3010x", [67500, 148500]],
+    "max3010x": ["MAX3010x", [50000, 110000]],
     "tcs34725": ["TCS34725", [6720, 5040, 3360, 13440]],
     "tcs3200": ["TCS3200", [4800, 3200, 2400, 9600]],
     None: [None, None],

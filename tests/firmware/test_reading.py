@@ -135,7 +135,7 @@ def test_dark_is_taken_away_where_the_chip_does_not(readings):
     assert celsius16 is None
     _, _, (lit, _, dark, _), celsius16 = readings["leak", "max3010x"]
     assert min(dark) > 19900
-    assert lit[1] > 1100 * 135 + 19900
+    assert lit[1] > 1100 * 100 + 19900
     assert celsius16 == 400
 
 
@@ -155,7 +155,7 @@ def test_from_cold_a_reading_is_compensated_within_five_seconds():
     warm = reading.celsius16 / 16 - 20
     assert 0 < warm < 1
     # within a tenth of a point: 1 % is about one
-    assert abs(reading.counts[1] / (1 - 0.009 * warm) / (1100 * 135) - 1) < 0.001
+    assert abs(reading.counts[1] / (1 - 0.009 * warm) / (1100 * 100) - 1) < 0.001
     later = [done(reading).counts[1] / (1 - 0.009 * (reading.celsius16 / 16 - 20)) for _ in range(40)]
     assert max(later) / min(later) < 1.001
 
@@ -211,7 +211,7 @@ def test_after_a_fault_it_begins_anew():
         assert not words or words[0].startswith("the MAX3010x ")
         # those that were disturbed before the reading was there were told
         assert words or at > 480
-        assert list(reading.counts) == [67_500, 148_500]
+        assert list(reading.counts) == [50_000, 110_000]
 
 
 def test_a_sensor_that_comes_back_reads_on():
@@ -235,7 +235,7 @@ def test_a_sensor_that_lost_its_power_is_started_again():
         rig.chip.power_on()
         with pytest.raises(OSError, match="the MAX3010x gives no samples"):
             reading.step()
-        assert list(done(reading).counts) == [67_500, 148_500]
+        assert list(done(reading).counts) == [50_000, 110_000]
 
 
 def test_the_last_reading_stands_until_the_next_is_there():
