@@ -34,7 +34,7 @@ class Agreement:
         variance_ratio: what was taken for the variance of the reading's noise over that of the reference's.
         bias: mean of reading - reference, lots weighing alike.
         limits: bias - 1.96 sd and bias + 1.96 sd of the differences.
-        reference_noise: standard deviation of the reference within a lot, in points; None where no lot has two cups.
+        reference_noise: standard deviation of the reference within a lot, in points; None where no lot has two cups of different values.
         repeats: degrees of freedom of that estimate.
     """
 
@@ -87,13 +87,15 @@ def agreement(said: Array, reference: Array, lot: NDArray[np.int64]) -> Agreemen
 
 
 def within(values: Array, lot: NDArray[np.int64]) -> tuple[float | None, int]:
-    """Pooled standard deviation of values (n,) within lots (n,), and its degrees of freedom; None if there are none."""
+    """Pooled standard deviation of values (n,) within lots (n,), and its degrees of freedom; None if they never differ."""
     rows = np.bincount(lot)
     mean = np.bincount(lot, values) / np.maximum(rows, 1)
     freedom = int(np.maximum(rows - 1, 0).sum())
     if not freedom:
         return None, 0
-    return float(np.sqrt(np.sum((values - mean[lot]) ** 2) / freedom)), freedom
+    noise = float(np.sqrt(np.sum((values - mean[lot]) ** 2) / freedom))
+    # A reference typed once a lot says nothing of its noise.
+    return (noise, freedom) if noise > 0 else (None, 0)
 
 
 def deming(x: Array, y: Array, ratio: float = 1.0) -> tuple[float, float] | None:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 ALL_LOTS = 15
 """Up to so many lots each is left out alone."""
 OUTER = 10
-INNER = 4
+INNER = 8
 TOLERANCE = 5.0
 BYTES_MOST = 4096
 """A meter's sections are read into the heap of a board that has little of it."""

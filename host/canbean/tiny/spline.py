@@ -71,9 +71,7 @@ class Spline:
             or reach >= ACCUMULATOR_LIMIT
         ):
             raise QuantizeError("the curve's weights are so large that its index could overflow 30 bits")
-        # How far a place may lie from the knot that it is counted from: below the first, above the last but one.
-        below = (self.bias - spread) >> self.shift
-        above = ((self.bias + spread) >> self.shift) - ((self.intervals - 1) << FRACTION)
+        below, above = _far(self.weights, self.bias, self.shift, self.intervals)
         steps = np.abs(np.diff(self.scores))
         ends = max(int(steps[0]) * -below, int(steps[-1]) * above)
         inner = int(steps.max()) << FRACTION
@@ -107,8 +105,15 @@ class Spline:
             shift -= 1
         if np.abs(table).max() * 256 >= ACCUMULATOR_LIMIT or np.abs(step).max() > INT16:
             raise QuantizeError("a curve's score or weight is too large")
-        bias = round(start * 2**shift) + (1 << shift >> 1)
-        return cls(np.rint(step * 2**shift), bias, shift, np.rint(table * 256))
+        bias, whole = round(start * 2**shift) + (1 << shift >> 1), np.rint(step * 2**shift)
+        score = np.rint(table * 256)
+        below, above = _far(whole.astype(np.int64), bias, shift, len(table) - 1)
+        # What goes on beyond an end must stay within 30 bits: there a steeper line is laid flatter.
+        room = ACCUMULATOR_LIMIT - (2 << FRACTION) - 2 * float(np.abs(score).max())
+        for end, next_to_it, far in ((0, 1, -below), (-1, -2, above)):
+            most = room // far if far > 0 else np.inf
+            score[end] = np.clip(score[end], score[next_to_it] - most, score[next_to_it] + most)
+        return cls(whole, bias, shift, score)
 
     @property
     def features(self) -> int:
@@ -159,3 +164,9 @@ class Spline:
             return cls(weights, bias, shift, scores)
         except QuantizeError as error:
             raise ModelError(f"{reader.where}: {error}") from error
+
+
+def _far(weights: NDArray[np.int64], bias: int, shift: int, intervals: int) -> tuple[int, int]:
+    """How far a place may lie from the knot that it is counted from: below the first, above the last but one."""
+    spread = int(np.abs(weights).sum()) * FEATURE_MOST
+    return (bias - spread) >> shift, ((bias + spread) >> shift) - ((intervals - 1) << FRACTION)
