@@ -18,15 +18,17 @@ from canbean.can import simulate
 from canbean.detect import model as gateway
 from canbean.detect.learn import learn
 from canbean.tiny import cbm, estimators, predictor
+from canbean.tiny.blend import Blend
 from canbean.tiny.dense import Dense
 from canbean.tiny.features import Features
 from canbean.tiny.neighbours import Neighbours
 from canbean.tiny.polynomial import Polynomial, terms
 from canbean.tiny.regressor import Regressor
+from canbean.tiny.spline import Spline
 from canbean.tiny.vae import Vae
 
 KEY = bytes(range(32))
-METERS = ("POLY", "KNNS", "DENS")
+METERS = ("POLY", "SPLN", "KNNS", "BLND", "DENS")
 KINDS = (*METERS, "FPRN", "FRST", "RBFS", "VAEN", "GMIX")
 KNOWN = {
     "gateway": ("META", "GOLD", "FPRN", "CHKS"),
@@ -83,6 +85,11 @@ def small(kind):
         made = {
             "POLY": lambda: Polynomial.from_float(2, 90, 5 * rng.standard_normal(terms(2, 2)), 2),
             "KNNS": lambda: Neighbours.from_float(3, x, rng.uniform(0, 180, len(x))),
+            "SPLN": lambda: Spline.from_float([0.5, 0.5], -2, 2, np.linspace(10, 170, 17)),
+            "BLND": lambda: Blend.from_float(
+                [Polynomial.from_float(1, 90, [20, 10], 2), Spline.from_float([1, 0], -2, 2, [9, 50, 150])],
+                [1, 2],
+            ),
             "DENS": lambda: Dense.from_float(
                 [rng.standard_normal((4, 2)), 20 * rng.standard_normal((1, 4))],
                 [rng.standard_normal(4), [90]],

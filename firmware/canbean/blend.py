@@ -15,6 +15,8 @@ class Blend:
         for at in range(4, len(section), 8):
             tag = str(section[at : at + 4], "ascii")
             (weight,) = struct.unpack_from("<H", section, at + 4)
+            if tag not in sections:
+                raise ValueError("section BLND names " + tag + ", which is not here")
             self.kinds.append((load({tag: sections[tag]}), weight))
             total += weight
         if total != 1024 or len(sections) != 2 + section[0]:

@@ -13,8 +13,10 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("roast")
     assert canbean("roast", "simulate", "-o", folder / "pairs.csv", "--lots", "8").code == 0
     assert canbean("roast", "simulate", "-o", folder / "fresh.csv", "--lots", "3", "--seed", "5").code == 0
+    some = "ridge,cubic,neighbours,blend"
     done = canbean(
-        "roast", "fit", folder / "pairs.csv", "-o", folder / "roast.cbm", "--report", folder / "r.html"
+        *("roast", "fit", folder / "pairs.csv", "-o", folder / "roast.cbm", "--report", folder / "r.html"),
+        *("--models", some),
     )
     assert done.code == 0, done.err
     return folder
@@ -25,6 +27,9 @@ def test_fit_prints_the_table_and_says_simulated(folder):
         "roast", "fit", folder / "pairs.csv", "-o", folder / "again.cbm", "--models", "ridge,neighbours"
     )
     assert "ridge *" in done.out
+    assert "monotone" in done.out
+    for words in ("rule: least error", "interval: ±", "Bland-Altman", "Deming"):
+        assert words in done.out
     assert "simulated data" in done.out
     assert "simulated" in (folder / "r.html").read_text()
 
@@ -45,7 +50,7 @@ def test_fit_json_is_as_designed(folder):
     said = json.loads(done.out)
     assert {"pairs", "groups", "scale", "chosen", "models", "selected"} <= set(said)
     assert set(said["models"]["ridge"]) == {
-        *("rmse", "mae", "p95", "max", "within_tolerance", "bytes", "board_ms", "board_ms_source")
+        *("rmse", "mae", "p95", "max", "within_tolerance", "monotone", "bytes", "board_ms", "board_ms_source")
     }
     assert set(said["selected"]) == {"rmse", "p95", "max", "coverage90"}
     assert said["scale"] == [0, 180]
@@ -103,6 +108,51 @@ def test_bad_pairs_get_one_line(tmp_path, bad):
         path.write_bytes(BAD_PAIRS[bad])
     failed(canbean("roast", "fit", path, "-o", tmp_path / "out.cbm"), names="bad.csv")
     assert [p.name for p in tmp_path.iterdir() if p != path] == []
+
+
+SAYS = {
+    "no reference": "no column 'reference' (found lot, red)",
+    "text in a number": "line 3, column 'reference': 'seventy' is not a number",
+    "three pairs": "3 pairs; at least 6 are needed",
+    "one lot": "all pairs are of lot 'a': at least 3 lots are needed",
+    "outside the scale": "line 11: reference 500 is outside the scale 0:180",
+}
+
+
+@pytest.mark.parametrize("bad", SAYS)
+def test_bad_pairs_are_told_what_and_where(tmp_path, bad):
+    path = tmp_path / "bad.csv"
+    path.write_bytes(BAD_PAIRS[bad])
+    failed(canbean("roast", "fit", path, "-o", tmp_path / "out.cbm"), names=SAYS[bad])
+
+
+def test_a_scale_has_a_name_and_degrees_come_by_conversion(folder, tmp_path):
+    out, beside = tmp_path / "m.cbm", tmp_path / "beside.csv"
+    fit = ("roast", "fit", folder / "pairs.csv", "-o", out, "--models", "ridge", "--json")
+    said = json.loads(canbean(*fit, "--scale", "agtron-gourmet").out)
+    assert (said["scale"], said["scale_name"]) == ([0, 150], "Agtron Gourmet")
+    row = json.loads(canbean("roast", "score", folder / "fresh.csv", "-m", out, "--json").out)["rows"][0]
+    assert (
+        row["degree"] is None
+        or "Dark" in row["degree"]
+        or "Light" in row["degree"]
+        or row["degree"] == "Medium"
+    )
+    beside.write_text("lot,agtron,reference\n" + "".join(f"{a},{a},{2 * a}\n" for a in range(25, 96, 10)))
+    assert canbean(*fit, "--scale", "0:300:1", "--gourmet", beside).code == 0
+    again = json.loads(canbean("roast", "score", folder / "fresh.csv", "-m", out, "--json").out)["rows"]
+    assert {r["degree"] for r in again if 70 <= r["reading"] < 97} <= {"Dark"}
+
+
+def test_values_are_converted_between_scales(tmp_path):
+    path = tmp_path / "two.csv"
+    path.write_text("lot,agtron,reference\n" + "".join(f"{a},{a},{2 * a + 1}\n" for a in range(25, 96, 10)))
+    said = json.loads(canbean("roast", "convert", path, "--value", "60", "--json").out)
+    assert said["values"][0]["target"] == pytest.approx(121, abs=0.1)
+    back = json.loads(canbean("roast", "convert", path, "--value", "121", "--back", "--json").out)
+    assert back["values"][0]["target"] == pytest.approx(60, abs=0.1)
+    assert "lots left out" in canbean("roast", "convert", path).out
+    failed(canbean("roast", "convert", tmp_path / "none.csv"), names="none.csv")
 
 
 def test_a_model_of_the_other_application_gets_one_line(folder, tmp_path):

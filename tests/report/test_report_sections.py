@@ -198,6 +198,8 @@ FIT = {
         for name in ("knn", "ridge")
     },
     "selected": {"rmse": 1.6, "p95": 3.1, "max": 4.6, "coverage90": 0.9},
+    "agreement": {"bias": -0.12, "limits": [-3.4, 3.1], "slope": 0.987, "slope_se": 0.012, "intercept": None,
+                  "intercept_se": None, "reference_noise": None, "source": "Deming 1943"},
 }  # fmt: skip
 CUPS = [("cup 1", 80.0, 82.5), ("cup 2", 90.0, 84.0)]
 
@@ -218,6 +220,13 @@ def test_the_meters_plot_has_every_pair_twice_and_its_cups():
     assert [path.get("d").count("M") for path in read] == [2, 2, 1]
 
 
+def test_the_meters_agreement_is_a_table_of_its_own():
+    text = meter()
+    for words in ("Deming slope", "0.987 \u00b1 0.012", "\u22123.4 to +3.1", "Deming 1943"):
+        assert words in text
+    assert "Deming" not in meter(fit={k: v for k, v in FIT.items() if k != "agreement"})
+
+
 def test_dots_lie_in_the_square():
     root = tree(meter())
     dots, errors, _ = (group for group in root.iter(f"{SVG}g") if group.get("class") == "dots")
@@ -232,7 +241,7 @@ def test_dots_lie_in_the_square():
 def test_tables_of_models_and_cups():
     text = meter()
     root = tree(text)
-    models = [row for row in root.iter("tr") if len(row.findall("td")) == 8]
+    models = [row for row in root.iter("tr") if len(row.findall("td")) == 9]
     assert [row.get("class") for row in models] == [None, "chosen"]
     assert models[1][0].text == "ridge (chosen)"
     assert models[0][7].text == "\u2013 ms (estimated)"

@@ -9,9 +9,15 @@ from canbean.roast import meter, regressors, simulate
 from canbean.tiny import cbm
 
 
-@pytest.mark.parametrize("name", regressors.names())
-def test_the_vm_reads_fresh_cups_as_the_host_does(vm, tmp_path, name):
-    fitted = fitting.fit(simulate.pairs(10, 2, seed=6), models=[name])
+@pytest.mark.parametrize("name", [*regressors.names(), "ridge,spline,blend"])
+def test_the_vm_reads_fresh_cups_as_the_host_does(vm, tmp_path, monkeypatch, name):
+    # its folds are not asked here
+    monkeypatch.setattr(fitting, "ALL_LOTS", 2)
+    monkeypatch.setattr(fitting, "OUTER", 2)
+    monkeypatch.setattr(fitting, "INNER", 2)
+    fitted = fitting.fit(simulate.pairs(10, 2, seed=6), models=name.split(","))
+    if "blend" in name:
+        assert "blend" in fitted.models
     cbm.write(tmp_path / "model.cbm", fitted.model)
     cups = simulate.cups(150, seed=9)
     (tmp_path / "cups.json").write_text(json.dumps(cups.raw.tolist()))

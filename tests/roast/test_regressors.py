@@ -38,7 +38,10 @@ def test_a_lot_is_never_split(lots, most):
 
 
 def test_families_are_the_files(tmp_path, monkeypatch):
-    assert regressors.names() == ["mlp", "neighbours", "ridge"]
+    assert regressors.names() == [
+        "bell", "boosting", "cubic", "exponential", "forest", "logistic", "mlp", "neighbours", "power", "quadratic",
+        "ridge", "spline", "svr",
+    ]  # fmt: skip
     (tmp_path / "flat.py").write_text("def fit(samples, seed):\n    return 'flat'\n")
     monkeypatch.setattr(regressors, "__path__", [*regressors.__path__, str(tmp_path)])
     assert "flat" in regressors.names()
@@ -48,10 +51,11 @@ def test_families_are_the_files(tmp_path, monkeypatch):
 
 
 def test_a_family_that_is_not_here():
-    with pytest.raises(UsageError, match="no model 'forest': there are mlp, neighbours, ridge"):
-        list(regressors.chosen(["forest"]))
-    with pytest.raises(UsageError, match="no model is named"):
-        list(regressors.chosen([]))
+    with pytest.raises(UsageError, match=r"no model 'oracle': there are bell, .*svr, blend"):
+        list(regressors.chosen(["oracle"]))
+    for none in ([], ["blend"]):
+        with pytest.raises(UsageError, match="no model is named beside the blend"):
+            list(regressors.chosen(none))
 
 
 @pytest.mark.parametrize("name", ["mlp", "neighbours", "ridge"])

@@ -99,5 +99,5 @@ def test_golden_vectors_stay_within_their_second(fitted, monkeypatch):
     p = fitted.pairs
     regressor = meter.load(fitted.model).regressor
     monkeypatch.setattr(meter, "GOLDEN_MS", 3.5 * regressor.board_ms)
-    model = meter.build(regressor, p.channel_names, p.channels, p.reference, {})
+    model = meter.build(regressor, p.channel_names, p.channels, p.reference, fitted.shown, {})
     assert model.sections["GOLD"][0] == 3

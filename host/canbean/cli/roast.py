@@ -6,6 +6,7 @@ import typer
 
 from canbean.cli import (
     roast_calibrate,
+    roast_convert,
     roast_fit,
     roast_pair,
     roast_read,
@@ -19,6 +20,7 @@ app.command()(roast_calibrate.calibrate)
 app.command()(roast_pair.pair)
 app.command()(roast_fit.fit)
 app.command()(roast_score.score)
+app.command()(roast_convert.convert)
 app.command()(roast_simulate.simulate)
 app.command()(roast_read.read)
 app.command()(roast_serve.serve)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from canbean.cli.logs import AsJson
 from canbean.cli.output import json_line, note, results, table
+from canbean.cli.roast_fit import show_agreement
 from canbean.cli.roast_options import ModelPath, PairsPath, Tolerance
 from canbean.roast import pairs
 from canbean.roast.score import score as score_pairs
@@ -26,5 +27,6 @@ def score(
         f"rmse {said['rmse']:.2f}, 95 % within {said['p95']:.2f}, max {said['max']:.2f}, "
         f"within ±{tolerance:g}: {said['within_tolerance']:.0%}"
     )
+    show_agreement(said["agreement"])
     for warning in said["warnings"]:
         note(f"warning: {warning}")

@@ -57,9 +57,10 @@ def roast_section(
         _models(fit["models"], fit["chosen"], tolerance),
         paragraph(
             "Errors of the packed integer model, cross-validated by lot and never by row. The figures at the top choose the "
-            "model anew inside each fold.",
+            "model anew inside each fold. Monotone: along the path of the pairs no lighter coffee is read as darker.",
             quiet=True,
         ),
+        *_agreement(fit.get("agreement")),
     ]
     if readings is not None:
         parts += [heading("Cups read by the board"), _cups(readings, tolerance)]
@@ -147,6 +148,7 @@ def _models(models: Mapping[str, Mapping[str, Any]], chosen: str, tolerance: flo
             f"{name} (chosen)" if name == chosen else name,
             *(_figure(of[key], ".2f") for key in ("rmse", "mae", "p95", "max")),
             _figure(of["within_tolerance"], ".1%"),
+            {True: "yes", False: "no"}.get(of.get("monotone", ""), NONE),
             _figure(of["bytes"], ","),
             f"{_figure(of['board_ms'], '.1f')} ms ({of['board_ms_source']})",
         )
@@ -159,10 +161,34 @@ def _models(models: Mapping[str, Mapping[str, Any]], chosen: str, tolerance: flo
         "p95",
         "max",
         f"within \u00b1{tolerance:g}",
+        "monotone",
         "bytes",
         "time on the board",
     )
     return table(headings, rows, chosen=list(models).index(chosen) if chosen in models else None)
+
+
+def _agreement(found: Mapping[str, Any] | None) -> list[object]:
+    """The two meters side by side, when neither is taken for the truth."""
+    if found is None:
+        return []
+    low, high = found["limits"]
+    rows = [
+        ("mean difference (Bland-Altman)", _figure(found["bias"], "+.2f")),
+        ("95 % of differences", f"{low:+.1f} to {high:+.1f}".replace("-", "\u2212")),
+        ("Deming slope", _with_error(found["slope"], found["slope_se"], ".3f")),
+        ("Deming intercept", _with_error(found["intercept"], found["intercept_se"], ".2f")),
+        ("professional meter, cups of a lot", _figure(found["reference_noise"], ".2f")),
+    ]
+    return [
+        heading("Agreement with the professional meter"),
+        table(("", "points"), rows),
+        paragraph(f"Held-out readings; both meters are taken to be noisy. {found['source']}.", quiet=True),
+    ]
+
+
+def _with_error(value: float | None, error: float | None, form: str) -> str:
+    return _figure(value, form) + ("" if error is None else f" \u00b1 {format(error, form)}")
 
 
 def _figure(value: float | None, form: str) -> str:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 ALL_LOTS = 15
 """Up to so many lots each is left out alone."""
 OUTER = 10
-INNER = 8
+INNER = 5
 TOLERANCE = 5.0
 BYTES_MOST = 4096
 """A meter's sections are read into the heap of a board that has little of it."""
@@ -217,7 +217,7 @@ def _fit(
     channels = [pairs.channel_names[k] for k in moving]
     decimals = tuple(DECIMALS if shown.calibrated else pairs.decimals[k] for k in moving)
     samples = Samples(pairs.channels[:, moving], decimals, pairs.reference, pairs.lot, shown.scale.span)
-    folds = samples.folds(outer_folds(samples.lot))
+    folds = samples.folds(folds_of(samples.lot, OUTER))
     tried, warnings = _try_all(samples, folds, families, seed, progress)
     recipe: Mapping[str, float] = {}
     if blended and len(tried) > 1:
@@ -277,10 +277,10 @@ def _fit(
     )
 
 
-def outer_folds(lot: NDArray[np.int64]) -> int:
-    """How many folds: each lot alone where there are few."""
+def folds_of(lot: NDArray[np.int64], many: int) -> int:
+    """How many folds: each lot alone where there are few, else `many`."""
     lots = len(np.unique(lot))
-    return lots if lots <= ALL_LOTS else OUTER
+    return lots if lots <= ALL_LOTS else many
 
 
 def readings(regressor: Regressor, values: Array) -> Array:
@@ -315,7 +315,7 @@ def _try_all(
                 regressor = family.fit(inside, seed)
                 outer[left] = readings(regressor, samples.values[left])
                 fitted.append((regressor, rises(regressor, inside)))
-                inner.append(held_out(family, inside, inside.folds(INNER), seed))
+                inner.append(held_out(family, inside, inside.folds(folds_of(inside.lot, INNER)), seed))
                 if progress:
                     progress((number + (done + 1) / len(folds)) / (len(families) + 1))
             whole = family.fit(samples, seed)
@@ -340,7 +340,9 @@ def _blend(
         regressor = blending.build(models, blending.recipe(said, inside.reference, models))
         outer[left] = readings(regressor, samples.values[left])
         fitted.append((regressor, rises(regressor, inside)))
-        inner.append(blending.cross_fitted(said, inside.reference, inside.folds(INNER), models))
+        inner.append(
+            blending.cross_fitted(said, inside.reference, inside.folds(folds_of(inside.lot, INNER)), models)
+        )
     models = {t.name: t.whole[0] for t in tried}
     recipe = blending.recipe({t.name: t.outer for t in tried}, samples.reference, models)
     whole = blending.build(models, recipe)

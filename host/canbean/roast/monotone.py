@@ -52,7 +52,6 @@ def path(samples: Samples) -> NDArray[np.float64]:
         return np.linspace(*ends, STEPS)[:, None]
     low, high = _widened(reference, WIDEN_PATH)
     grid = np.linspace(low, high, STEPS)
-    line = _curve.identity(samples)
     columns = []
     for column, rank in zip(values.T, follows, strict=True):
         if abs(rank) < FOLLOWS:
@@ -61,7 +60,11 @@ def path(samples: Samples) -> NDArray[np.float64]:
         sign = 1.0 if rank > 0 else -1.0
         level, spread = float(column.mean()), float(column.std()) or 1.0
         curve = _curve.over(
-            reference, sign * (column - level) / spread, line, _curve.Shape(_curve.identity, 3), (low, high)
+            reference,
+            sign * (column - level) / spread,
+            _curve.LINE,
+            _curve.Shape(_curve.identity, 3),
+            (low, high),
         )
         columns.append(level + sign * spread * curve(grid))
     return np.stack(columns, axis=1)

@@ -8,8 +8,10 @@ import numpy as np
 
 from canbean.errors import ModelError
 from canbean.roast import measures, meter
+from canbean.roast.agreement import agreement
 from canbean.roast.fit import TOLERANCE, data
 from canbean.tiny import cbm
+from canbean.tiny.regressor import POINT
 
 if TYPE_CHECKING:
     from canbean.roast.pairs import Pairs
@@ -21,8 +23,9 @@ def score(model: Model, pairs: Pairs, tolerance: float = TOLERANCE, name: str = 
 
     Returns:
         `model` (its digest), `data`, `pairs`, `groups`, `rmse mae p95 max within_tolerance bias`, `coverage90` (the
-        share of references inside the model's own interval, `null` if it has none), `rows` with `lot cup reference
-        reading low high` of each pair, and `warnings`.
+        share of references inside the model's own interval, `null` if it has none), `agreement` (Deming line and
+        Bland-Altman limits), `rows` with
+        `lot cup reference reading low high degree` of each pair, and `warnings`.
 
     Raises:
         ModelError: the model is of another application, or one of its channels is absent from the pairs.
@@ -38,6 +41,7 @@ def score(model: Model, pairs: Pairs, tolerance: float = TOLERANCE, name: str = 
     said = opened.read(values)
     half = opened.half_width
     low, high = opened.scale
+    scale = opened.shown.scale if opened.shown else None
     warnings = []
     if opened.meta.get("digest") == pairs.digest:
         warnings.append(
@@ -50,6 +54,7 @@ def score(model: Model, pairs: Pairs, tolerance: float = TOLERANCE, name: str = 
         "groups": len(pairs.lots),
         **measures.errors(said, pairs.reference, tolerance),
         "coverage90": None if half is None else float(np.mean(np.abs(said - pairs.reference) <= half)),
+        "agreement": agreement(said, pairs.reference, pairs.lot).as_json(),
         "rows": [
             {
                 "lot": pairs.lots[pairs.lot[i]],
@@ -58,6 +63,7 @@ def score(model: Model, pairs: Pairs, tolerance: float = TOLERANCE, name: str = 
                 "reading": float(said[i]),
                 "low": None if half is None else max(low, float(said[i]) - half),
                 "high": None if half is None else min(high, float(said[i]) + half),
+                "degree": scale.degree(round(float(said[i]) * POINT)) if scale else None,
             }
             for i in range(len(pairs))
         ],

@@ -4,7 +4,8 @@ The index is the weighted sum of the features that follows the roast best; of on
 curve `h(B theta)` is fitted by iteratively reweighted least squares (McCullagh and Nelder, 1989, section 2.5): B is a
 Bernstein basis, so the curve is a polynomial under a link, or straight lines between many knots with a penalty on their
 second differences (P-splines: Eilers and Marx, Statistical Science 1996). Where the free solution falls anywhere in the
-range widened by `WIDEN`, the coefficients are made to rise by non-negative least squares, which is enough for both.
+range of the samples, the coefficients are made to rise by non-negative least squares, which is enough for both. Beyond
+that range the curve goes on as it is until it would turn back, and then level.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     Curve = Callable[[Array], Array]
 
 WIDEN = 0.4
-"""The curve is fitted to rise, and stored, this share of the index's range beyond both ends."""
+"""The curve is stored this share of the index's range beyond both ends; then its last straight line goes on."""
 INTERVALS = 64
 PENALTY = 0.01
 """Of the direction of the index, a row."""
@@ -52,9 +53,12 @@ class Link:
     slope: Curve
 
 
+LINE = Link(lambda y: y, lambda e: e, np.ones_like)
+
+
 def identity(samples: Samples) -> Link:  # noqa: ARG001 - every link is made from samples
     """The points themselves."""
-    return Link(lambda y: y, lambda e: e, np.ones_like)
+    return LINE
 
 
 def logarithm(samples: Samples) -> Link:
@@ -123,9 +127,17 @@ def fit(samples: Samples, shape: Shape) -> Regressor:
             weights = _unit(weights + _turn(table, index, samples.reference, curve), table)
     low_score, high_score = samples.scale
     span = high_score - low_score
-    scores = np.clip(curve(np.linspace(low, high, INTERVALS + 1)), low_score - span, high_score + span)
-    kind = Spline.from_float(weights, low, high, np.maximum.accumulate(scores))
+    knots = np.linspace(low, high, INTERVALS + 1)
+    scores = levelled(np.clip(curve(knots), low_score - span, high_score + span))
+    kind = Spline.from_float(weights, low, high, scores)
     return Regressor(front, kind, samples.scale)
+
+
+def levelled(scores: Array) -> Array:
+    """Scores (k,) that rise around their middle, level from where they would turn back on either side."""
+    half = len(scores) // 2
+    above, below = np.maximum.accumulate(scores[half:]), np.minimum.accumulate(scores[half::-1])
+    return np.concatenate([below[:0:-1], above])
 
 
 def front_of(samples: Samples, *, linear: bool) -> Features:
@@ -143,8 +155,13 @@ def _unit(weights: Array, table: Array) -> Array:
 
 def _range(index: Array) -> tuple[float, float]:
     low, high = float(index.min()), float(index.max())
-    wide = WIDEN * max(high - low, 1e-3)
+    wide = WIDEN * _extent(low, high)
     return low - wide, high + wide
+
+
+def _extent(low: float, high: float) -> float:
+    """The length of a range; 1 where it has none."""
+    return high - low if high - low > 1e-3 else 1.0
 
 
 def _turn(table: Array, index: Array, reference: Array, curve: Curve) -> Array:
@@ -156,8 +173,12 @@ def _turn(table: Array, index: Array, reference: Array, curve: Curve) -> Array:
 
 
 def over(index: Array, reference: Array, link: Link, shape: Shape, ends: tuple[float, float]) -> Curve:
-    basis, penalty = _lines(*ends, shape.penalty) if shape.degree is None else _bernstein(*ends, shape.degree)
-    grid = basis(np.linspace(*ends, INTERVALS + 1))
+    low, high = float(index.min()), float(index.max())
+    inside = low, low + _extent(low, high)
+    basis, penalty = (
+        _lines(*ends, shape.penalty) if shape.degree is None else _bernstein(*inside, shape.degree)
+    )
+    grid = basis(np.linspace(*inside, INTERVALS + 1))
     theta = _solve(basis(index), penalty, reference, link, grid)
     return lambda at: link.back(basis(np.asarray(at, np.float64)) @ theta)
 
