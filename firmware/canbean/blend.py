@@ -1,7 +1,7 @@
 # The weighted mean of several kinds. The layout of BLND is in the host's canbean.tiny.blend.
 import struct
 
-from .kinds import load
+from .kinds import TAGS, load
 
 
 class Blend:
@@ -19,7 +19,7 @@ class Blend:
                 raise ValueError("section BLND names " + tag + ", which is not here")
             self.kinds.append((load({tag: sections[tag]}), weight))
             total += weight
-        if total != 1024 or len(sections) != 2 + section[0]:
+        if total != 1024 or len([tag for tag in TAGS if tag in sections]) != section[0]:
             raise ValueError("section BLND does not hold what it says")
         self.features = self.kinds[0][0].features
         for kind, _ in self.kinds:

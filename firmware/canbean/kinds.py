@@ -16,7 +16,8 @@ TAGS = tuple([kind[0] for kind in KINDS])
 
 # `sections`: content by tag
 def load(sections):
-    for tag, module, name in KINDS:
-        if tag in sections:
-            return getattr(__import__(module, globals(), None, (name,), 1), name)(sections[tag])
-    raise ValueError("nothing that predicts in this model")
+    found = [kind for kind in KINDS if kind[0] in sections]
+    if len(found) != 1:
+        raise ValueError("nothing, or too much, that predicts in this model")
+    tag, module, name = found[0]
+    return getattr(__import__(module, globals(), None, (name,), 1), name)(sections[tag])

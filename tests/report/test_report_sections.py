@@ -244,7 +244,7 @@ def test_tables_of_models_and_cups():
     models = [row for row in root.iter("tr") if len(row.findall("td")) == 9]
     assert [row.get("class") for row in models] == [None, "chosen"]
     assert models[1][0].text == "ridge (chosen)"
-    assert models[0][7].text == "\u2013 ms (estimated)"
+    assert models[0][8].text == "\u2013 ms (estimated)"
     cups = [[cell.text for cell in row] for row in root.iter("tr") if len(row.findall("td")) == 4]
     assert cups == [["cup 1", "80.0", "82.5", "+2.5"], ["cup 2", "90.0", "84.0", "\u22126.0"]]
     assert "1 of 2 within \u00b15." in text
