@@ -201,6 +201,12 @@ def hostile(kind):
         wrong += [having(FEAT=front[:length]) for length in range(0, len(front), 5)]
     asks = {
         "POLY": [struct.pack("<BBBBi", 255, 255, 0, 0, 0), struct.pack("<BBBBi", 255, 3, 255, 0, 0)],
+        "SPLN": [struct.pack("<BBHi", 255, 0, 65535, 0), struct.pack("<BBHi", 0, 0, 0, 0), bytes(3)],
+        "BLND": [
+            struct.pack("<BBH", 255, 0, 0),
+            bytes(4),
+            struct.pack("<BBH4sHH", 1, 0, 0, b"BLND", 1024, 0),
+        ],
         "KNNS": [struct.pack("<HBB", 65535, 255, 255), struct.pack("<HBB", 65535, 0, 0), bytes(4)],
         "DENS": [
             struct.pack("<HHii", 255, 0, -32767, 32767),
