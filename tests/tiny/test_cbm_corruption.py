@@ -9,7 +9,6 @@ import pytest
 from canbean.errors import ModelError
 from canbean.tiny import cbm
 from canbean.tiny.predictor import Predictor
-from canbean.tiny.regressor import KINDS as CLASSES
 from canbean.tiny.regressor import Regressor
 from model_cases import KEY, KINDS, METERS, damaged, forged, hostile, open_on_host, small
 
@@ -82,11 +81,9 @@ def test_ten_thousand_forgeries_are_refused_or_round_trip(kind):
         if kind not in (*METERS, "FPRN"):
             for tag, content in Predictor.from_model(found).sections().items():
                 assert content == found.sections[tag]
-        for tag in CLASSES.keys() & found.sections:
-            assert Regressor.from_model(found).sections() == {
-                "FEAT": found.sections["FEAT"],
-                tag: found.sections[tag],
-            }
+        if kind in METERS:
+            for tag, content in Regressor.from_model(found).sections().items():
+                assert content == found.sections[tag]
     assert unnamed == 0
     # Both happen: the checks behind the digest are reached, and they do not refuse everything.
     assert 300 < taken < unpacked < 10_000
