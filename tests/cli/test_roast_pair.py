@@ -4,10 +4,11 @@ import builtins
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 
-from canbean.board import roastmeter
+from canbean.board import VirtualBoard, roastmeter
 from canbean.cli import roast_live
 from canbean.roast import pairs
 from canbean.roast.reading import parse
@@ -15,6 +16,7 @@ from canbean.roast.trend import Trend
 from canbean_run import canbean, failed
 from meter_stand_in import EMPTY, READING, Button, Meter, Tonino
 
+MODELS = Path(__file__).parents[2] / "models"
 # pyserial does not close a socket that the other end has closed
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
@@ -147,11 +149,31 @@ def test_the_professional_meter_on_its_own_port(tmp_path, typing, kind):
     assert pairs.read(tmp_path / "p.csv").reference.tolist() == [82]
 
 
+def test_a_virtual_board_measures_the_simulated_coffee(tmp_path, vm):
+    """Ready model, simulated unit: calibrated, paired and scored, all on the board."""
+    model, file = MODELS / "max3010x.cbm", tmp_path / "p.csv"
+    with VirtualBoard(model, "roastmeter") as board:
+        words = ("roast", "pair", "--simulate", "--port", board.port, "-o", file, "--pairs", "9", "--json")
+        refused = canbean(*words)
+        assert refused.code == 1
+        assert "not calibrated" in refused.err.splitlines()[-1]
+        calibrated = canbean("roast", "calibrate", "--simulate", "--port", board.port)
+        assert calibrated.code == 0, calibrated.err
+        done = canbean(*words)
+    said = json.loads(done.out)
+    assert (said["data"], said["ended"]) == ("simulated", True)
+    found = pairs.read(file)
+    assert found.decimals == (3, 3, 2)
+    assert set(found.unit) == {"simulated-1"}
+    scored = json.loads(canbean("roast", "score", file, "-m", model, "--json").out)
+    assert scored["rmse"] < 8
+
+
 @pytest.mark.parametrize(
     ("words", "names"),
     [
         ((), "--simulate"),
-        (("--simulate", "--port", "/dev/none0"), "--simulate"),
+        (("--simulate", "--port", "/dev/none0"), "/dev/none0"),
         (("--port", "/dev/none0"), "/dev/none0"),
         (("--simulate", "--scale", "180:0"), "--scale"),
     ],

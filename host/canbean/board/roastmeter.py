@@ -12,7 +12,7 @@ from canbean.board.link import Board, Record
 from canbean.errors import BoardError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 APP = "roastmeter"
 READ_S = 12.0
@@ -79,6 +79,34 @@ def fresh(
         record = read(board)
         changes += record.values.get("counts") != counts
         counts = record.values.get("counts")
+    return record
+
+
+def sensed(
+    board: Board,
+    counts: Sequence[int],
+    celsius16: int | None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Record:
+    """What a board without a sensor, as the virtual one, reads when its sensor would count this.
+
+    Args:
+        board: it.
+        counts: of each light channel.
+        celsius16: of the die in 1/16 degrees Celsius, None where there is no thermometer.
+        clock: seconds, for tests.
+        sleep: waits for so many seconds, for tests.
+
+    Raises:
+        BoardError: as `read`; or the board reads something else: it has a sensor.
+    """
+    board.command("sense " + " ".join(map(str, counts if celsius16 is None else [*counts, celsius16])))
+    end = clock() + READ_S
+    while (record := read(board)).values.get("counts") != list(counts):
+        if clock() > end:
+            raise BoardError(f"{board.port}: does not read what it is told to sense: is it a virtual board?")
+        sleep(POLL_S)
     return record
 
 

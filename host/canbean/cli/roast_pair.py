@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import typer
 
 from canbean.board.reference_meter import FORMATS, ReferenceMeter
-from canbean.board.roastmeter import fresh, open_meter
+from canbean.board.roastmeter import fresh, open_meter, sensed
 from canbean.cli.logs import AsJson
 from canbean.cli.output import json_line, note, results, waiting, words
 from canbean.errors import BoardError, UsageError
@@ -23,7 +23,7 @@ from canbean.roast.pairing import TAMPS, TARGET, AnswerError, Session
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from canbean.board import Board
+    from canbean.board import Board, Record
     from canbean.roast.pair_questions import Question
     from canbean.roast.reading import Channel
 
@@ -60,8 +60,13 @@ def pair(
     counts: Counts = False,
     channels: Names = None,
     simulate: Annotated[
-        bool, typer.Option("--simulate", help="Simulated coffee, meters and person: no hardware, no keys.")
+        bool,
+        typer.Option(
+            "--simulate",
+            help="Simulated coffee, meters and person: no hardware, no keys; with --port a virtual board measures.",
+        ),
     ] = False,
+    number: Annotated[int, typer.Option("--number", min=0, help="Which unit --simulate draws.")] = 1,
     seed: Annotated[int, typer.Option(help="Of --simulate.")] = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -70,20 +75,22 @@ def pair(
     Can be stopped at any moment; the same command goes on with every pair that was confirmed. A DiFluid speaks Bluetooth
     only: type its value.
     """
-    if simulate == (port is not None):
+    if not simulate and port is None:
         raise UsageError("give --port P of a meter, or --simulate")
     book = Book(output, scale.parse(scale_name).span)
     for text in book.notices:
         note(text)
     with ExitStack() as stack:
         person: _Simulated | _Typing
-        if simulate:
-            bench = Bench(seed, book=book)
-            session = Session(book, bench.unit, tamps, target)
-            person = _Simulated(bench, session)
-        else:
-            assert port is not None
+        meter = None
+        if port is not None:
             meter = stack.enter_context(Meter(port, counts=counts, names=channels))
+        if simulate:
+            bench = Bench(seed, number, book=book)
+            session = Session(book, bench.unit, tamps, target)
+            person = _Simulated(bench, session, meter)
+        else:
+            assert meter is not None
             other = None
             if reference_port is not None:
                 other = stack.enter_context(ReferenceMeter(reference_port, reference_format, reference_baud))
@@ -126,9 +133,10 @@ def said(session: Session) -> dict[str, Any]:
 class _Simulated:
     """The simulated person, whose words are shown."""
 
-    def __init__(self, bench: Bench, session: Session) -> None:
+    def __init__(self, bench: Bench, session: Session, meter: Meter | None) -> None:
         self._bench = bench
         self._session = session
+        self._meter = meter
 
     def answer(self, question: Question) -> str:
         text = "" if question.step is Step.OURS else self._bench.answer(question, self._session)
@@ -137,7 +145,8 @@ class _Simulated:
 
     def measure(self) -> Sequence[Channel]:
         assert self._session.cup is not None
-        return self._bench.measure(self._session.cup.lot)
+        found = self._bench.measure(self._session.cup.lot)
+        return found if self._meter is None else self._meter.sense(found)
 
 
 class _Typing:
@@ -193,11 +202,25 @@ class Meter:
         if self._board is None:
             self._board = open_meter(self._port)
         try:
-            values = fresh(self._board).values
+            record = fresh(self._board)
         except BoardError:
             self.close()
             raise
-        found = reading.parse(values, self._port)
+        return self._believed(record)
+
+    def sense(self, simulated: Sequence[Channel]) -> list[Channel]:
+        """The channels that a virtual board makes of what a simulated sensor counts.
+
+        Raises:
+            BoardError: the board went away, has a sensor of its own, or does not believe it.
+        """
+        assert self._board is not None
+        counts = [round(channel.value) for channel in simulated if channel.name != reading.TEMPERATURE]
+        warm = [round(16 * channel.value) for channel in simulated if channel.name == reading.TEMPERATURE]
+        return self._believed(sensed(self._board, counts, warm[0] if warm else None))
+
+    def _believed(self, record: Record) -> list[Channel]:
+        found = reading.parse(record.values, self._port)
         if not self._counts:
             for warning in found.warnings:
                 note(f"warning: {warning}")
@@ -217,7 +240,7 @@ class Meter:
 
 
 def talk(session: Session, person: _Simulated | _Typing) -> None:
-    """Question and answer until the session ends; what does not fit is said, and asked again."""
+    """Question and answer until the session ends; what does not fit is said to a person, and asked again."""
     shown = None
     while session.step is not Step.DONE:
         question = session.question
@@ -231,6 +254,9 @@ def talk(session: Session, person: _Simulated | _Typing) -> None:
             else:
                 told = session.answer(text)
         except (AnswerError, BoardError) as error:
+            if isinstance(person, _Simulated):
+                # nobody is there to put it right
+                raise
             words.print(str(error), style="yellow", markup=False)
             continue
         if told:
