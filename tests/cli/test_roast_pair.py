@@ -152,7 +152,7 @@ def test_the_professional_meter_on_its_own_port(tmp_path, typing, kind):
 def test_a_virtual_board_measures_the_simulated_coffee(tmp_path, vm):
     """Ready model, simulated unit: calibrated, paired and scored, all on the board."""
     model, file = MODELS / "max3010x.cbm", tmp_path / "p.csv"
-    with VirtualBoard(model, "roastmeter") as board:
+    with VirtualBoard(model, "roastmeter", heap="64wK") as board:
         words = ("roast", "pair", "--simulate", "--port", board.port, "-o", file, "--pairs", "9", "--json")
         refused = canbean(*words)
         assert refused.code == 1
