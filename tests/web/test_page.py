@@ -187,7 +187,7 @@ def test_a_whole_pairing_by_the_page(quiet, start, meter, tmp_path):
     asked(quiet, "Next: Brazil")
     assert shown(quiet, "progress") == "2 of 60 pairs"
     assert quiet.run("document.querySelectorAll('#coverage .tick').length") == 2
-    press(quiet, "take out")
+    press(quiet, "✕")
     quiet.wait("document.getElementById('progress').textContent === '1 of 60 pairs'")
     press(quiet, "End")
     asked(quiet, "1 pair of 1 lot is kept")

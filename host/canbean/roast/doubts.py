@@ -140,7 +140,7 @@ def _off(pair: Pair, pairs: Sequence[Pair], scale: tuple[float, float]) -> list[
     value, apart = min(max(fitted.value, scale[0]), scale[1]), abs(pair.reference - fitted.value)
     words = (
         f"our sensor reads like about {value:.0f}, the professional meter says {pair.reference:g}: {apart:.0f} points "
-        f"apart, where {fitted.limit:.0f} would be much"
+        f"apart, where the pairs so far explain {fitted.limit:.0f}"
     )
     meant = _meant(pair.reference, fitted.value, fitted.limit, scale)
     return [Doubt("fit", words + (f"; was {meant:g} meant?" if meant is not None else ""))]

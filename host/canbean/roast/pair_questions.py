@@ -156,7 +156,7 @@ def _doubt(session: Session) -> Question:
     why = "; ".join(doubt.words for doubt in session.doubts)
     return Question(
         Step.DOUBT,
-        f"This looks odd: {why}.",
+        f"This looks odd: {why}{'' if why.endswith('?') else '.'}",
         "redo to measure this tamp again; back to correct the last value; keep to keep it all the same.",
         ("redo", "back", "keep"),
     )

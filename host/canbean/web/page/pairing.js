@@ -121,7 +121,7 @@ const pairing = {
     const free = ["cup", "doubt"].includes(this.state.step);
     for (const p of [...pairs].reverse()) {
       const line = row("td", [p.lot, p.cup, p.tamp, p.reference, ""]);
-      const out = this.button("take out", `drop ${p.number}`, "small");
+      const out = this.button("✕", `drop ${p.number}`, "small");
       out.setAttribute("aria-label", `take pair ${p.number} out`);
       if (free) line.lastElementChild.append(out);
       rows.push(line);
