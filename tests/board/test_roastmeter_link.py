@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from canbean.board.reference_meter import ReferenceMeter, plain_value, tonino_value
 from canbean.board.roastmeter import Link, follow, fresh, open_meter
 from canbean.errors import BoardError, UsageError
-from meter_stand_in import EMPTY, HELLO, READING, Button, Meter, Tonino
+from serial_meters import EMPTY, HELLO, READING, Button, Meter, Tonino
 
 # pyserial does not close a socket that the other end has closed
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -38,3 +38,4 @@ def test_the_wheel_carries_package_profiles_and_firmware(tmp_path):
     assert ran.stdout.split() == ["_firmware", *profiles.names()], ran.stderr
     assert (tmp_path / "tree" / "canbean" / "watch.mpy").is_file()
     assert (tmp_path / "installed" / "canbean" / "py.typed").is_file()
+    assert (tmp_path / "installed" / "canbean" / "web" / "page" / "index.html").is_file()

@@ -14,7 +14,7 @@ from canbean.roast import pairs
 from canbean.roast.reading import parse
 from canbean.roast.trend import Trend
 from canbean_run import canbean, failed
-from meter_stand_in import EMPTY, READING, Button, Meter, Tonino
+from serial_meters import EMPTY, READING, Button, Meter, Tonino
 
 MODELS = Path(__file__).parents[2] / "models"
 # pyserial does not close a socket that the other end has closed

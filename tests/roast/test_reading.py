@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from canbean.errors import BoardError
 from canbean.roast import quality
 from canbean.roast.reading import WHY, Channel, believed, channels, parse
-from meter_stand_in import EMPTY, READING
+from serial_meters import EMPTY, READING
 
 
 def test_all_keys_are_taken():

@@ -9,7 +9,7 @@ from canbean.errors import BoardError
 from canbean.roast.reading import parse
 from canbean.web import live as live_module
 from canbean.web.live import Live, State
-from meter_stand_in import READING
+from serial_meters import READING
 
 
 class Source:

@@ -17,8 +17,8 @@ from canbean.roast.pairing import Session
 from canbean.web.live import Live, State
 from canbean.web.server import Server
 from canbean.web.wizard import Wizard
-from meter_stand_in import EMPTY, READING, Meter
 from pair_cases import SCALE
+from serial_meters import EMPTY, READING, Meter
 
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="the browser is driven through pipes: POSIX only"),

@@ -16,8 +16,8 @@ from canbean.roast.reading import parse
 from canbean.web.live import Live, State
 from canbean.web.server import PAGE, Server, own_names
 from canbean.web.wizard import Wizard
-from meter_stand_in import READING
 from pair_cases import begun, cup
+from serial_meters import READING
 
 JSON = {"Content-Type": "application/json"}
 
