@@ -43,7 +43,7 @@ def typing(monkeypatch):
 
 def test_simulated_from_begin_to_fit(tmp_path):
     file = tmp_path / "p.csv"
-    done = canbean("roast", "pair", "--simulate", "-o", file, "--pairs", "24", "--json")
+    done = canbean("roast", "pair", "--simulate", "-o", file, "--target", "24", "--json")
     assert done.code == 0, done.err
     said = json.loads(done.out)
     assert said["data"] == "simulated"
@@ -51,9 +51,9 @@ def test_simulated_from_begin_to_fit(tmp_path):
     assert said["pairs"] == len(pairs.read(file)) >= 24
     assert "This looks odd" in done.err or said["redone"] == 0
     # the same command has nothing to do; a larger one goes on, with other tamps of the same coffee
-    again = json.loads(canbean("roast", "pair", "--simulate", "-o", file, "--pairs", "24", "--json").out)
+    again = json.loads(canbean("roast", "pair", "--simulate", "-o", file, "--target", "24", "--json").out)
     assert again["pairs"] == said["pairs"]
-    more = json.loads(canbean("roast", "pair", "--simulate", "-o", file, "--pairs", "30", "--json").out)
+    more = json.loads(canbean("roast", "pair", "--simulate", "-o", file, "--target", "30", "--json").out)
     assert more["pairs"] >= 30
     fitted = canbean("roast", "fit", file, "-o", tmp_path / "m.cbm", "--models", "ridge", "--json")
     assert json.loads(fitted.out)["data"] == "simulated"
@@ -153,7 +153,7 @@ def test_a_virtual_board_measures_the_simulated_coffee(tmp_path, vm):
     """Ready model, simulated unit: calibrated, paired and scored, all on the board."""
     model, file = MODELS / "max3010x.cbm", tmp_path / "p.csv"
     with VirtualBoard(model, "roastmeter", heap="64wK") as board:
-        words = ("roast", "pair", "--simulate", "--port", board.port, "-o", file, "--pairs", "9", "--json")
+        words = ("roast", "pair", "--simulate", "--port", board.port, "-o", file, "--target", "9", "--json")
         refused = canbean(*words)
         assert refused.code == 1
         assert "not calibrated" in refused.err.splitlines()[-1]

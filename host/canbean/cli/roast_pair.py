@@ -48,7 +48,9 @@ def pair(
     port: Annotated[str | None, typer.Option("--port", metavar="P", help="Of our meter.")] = None,
     scale_name: ScaleName = "0:180",
     unit: Unit = None,
-    target: Annotated[int, typer.Option("--pairs", min=1, max=10_000, help="That are enough.")] = TARGET,
+    target: Annotated[
+        int, typer.Option("--target", min=1, max=10_000, help="Pairs that are enough.")
+    ] = TARGET,
     tamps: Annotated[int, typer.Option(min=1, max=20, help="Of each cup.")] = TAMPS,
     reference_port: Annotated[
         str | None, typer.Option(metavar="P", help="Of the professional meter: its value need not be typed.")
