@@ -193,17 +193,27 @@ def test_our_meter_is_not_typed_and_not_read_unasked(path):
         session.answer("12")
 
 
-def test_the_simulated_person_covers_the_scale(path):
-    bench = Bench(0)
-    session = Session(Book(path, SCALE), bench.unit)
-    run(session, bench)
-    references = sorted(p.reference for p in session.book.pairs)
-    assert len(references) >= 60
-    assert len({p.lot for p in session.book.pairs}) == 20
-    assert references[0] < 40
-    assert references[-1] > 135
-    assert session.enough
-    assert all(p.unit.startswith("simulated") for p in session.book.pairs)
+def test_the_simulated_person_covers_the_scale_and_slips_are_found(tmp_path):
+    slips = found = doubted = pairs = 0
+    for seed in range(4):
+        bench = Bench(seed)
+        session = Session(Book(tmp_path / f"{seed}.csv", SCALE), bench.unit)
+        while session.step is not Step.DONE:
+            if session.step is Step.DOUBT:
+                found += bench._slipped
+                doubted += not bench._slipped
+            run(session, bench, most=1)
+        references = sorted(p.reference for p in session.book.pairs)
+        assert len({p.lot for p in session.book.pairs}) == 20
+        assert references[0] < 45
+        assert references[-1] > 130
+        assert session.enough
+        assert all(p.unit.startswith("simulated") for p in session.book.pairs)
+        slips += bench.slips
+        pairs += len(references)
+    print(f"{found} of {slips} slips doubted, {doubted} doubts of others in {pairs} simulated pairs")
+    assert found >= 0.75 * slips > 0
+    assert doubted <= 0.05 * pairs
 
 
 def test_a_lot_of_unknown_degree_is_measured_after_the_first(path):

@@ -35,6 +35,8 @@ TURN = 1.345
 RIDGE = 0.1
 """Pairs' worth of doubt that terms beside the constant are there at all: channels look much alike."""
 ROUNDS = 15
+SETTLED = 1e-3
+"""Change of the weights below which more rounds change nothing that anybody would see."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,9 @@ def _huber(
         coefficients = inverse @ ((x.T * weight) @ y)
         rest = np.abs(y - x @ coefficients)
         sigma = MAD * float(np.median(rest))
-        weight = np.minimum(1, TURN * max(sigma, LEAST / FAR) / np.maximum(rest, 1e-9))
+        before, weight = weight, np.minimum(1, TURN * max(sigma, LEAST / FAR) / np.maximum(rest, 1e-9))
+        if np.abs(weight - before).max() < SETTLED:
+            break
     return coefficients, sigma, np.asarray(inverse, np.float64)
 
 
