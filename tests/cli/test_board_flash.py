@@ -15,7 +15,6 @@ from canbean.board import Board, packets, settings, update
 from canbean.board.bare import BareBoard, Faults
 from canbean.board.flash import found, ports
 from canbean.board.flash.repl import Repl
-from canbean.can.frames import Frames
 from canbean.tiny import cbm, keys
 from canbean_run import canbean, failed
 from gateway_load import bus, bus_model
@@ -78,7 +77,6 @@ def again(board):
 
 
 def test_from_a_bare_board_to_alerts(bare, car, tmp_path):
-    begin = time.monotonic()
     done = flash(bare, car, "--app", "gateway", "--image", bare.image)
     assert done.code == 0, done.err
     assert "the flash erased, written and verified" in done.err
@@ -112,8 +110,6 @@ def test_from_a_bare_board_to_alerts(bare, car, tmp_path):
             monitor.kill()
     heard = [json.loads(line) for line in alerts.read_text().splitlines()]
     assert [one["id"] for one in heard[:2]] == ["7F3", "7F3"]
-    assert time.monotonic() - begin < 60
-    assert isinstance(odd, Frames)
 
 
 def test_a_second_run_skips_everything(alive, car):

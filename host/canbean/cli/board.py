@@ -73,9 +73,9 @@ def _bare(heap: str | None) -> None:
     from canbean.board.bare.board import HEAP  # noqa: PLC0415
 
     with BareBoard(heap=heap or HEAP) as board:
-        results.print(board.port)
         note(
             "a bare virtual wemos-d1-mini; ctrl-C switches it off and forgets it; in another terminal:\n"
             f"canbean board flash --board wemos-d1-mini --model M.cbm --port {board.port} --image {board.image}"
         )
+        results.print(board.port)
         board.wait()

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PROMPT = b">>>"
+PIECE = 512
+"""Bytes of a file in one command: four times as many characters at most, for which an ESP8266 has room."""
 ARCHITECTURES = (
     None,
     "x86",
@@ -158,17 +160,20 @@ class Repl:
             BoardError: the board is gone.
         """
         beside = path + ".new"
+        pieces = [content[at : at + PIECE] for at in range(0, len(content), PIECE)] or [b""]
         try:
-            with self._speaking(f"{path} was not written"):
-                self._transport.fs_writefile(
-                    beside,
-                    content,
-                    progress_callback=None if progress is None else lambda done, _: progress(done),
-                )
-            self.run(f"import os\nos.rename({beside!r}, {path!r})")
+            for number, piece in enumerate(pieces):
+                code = f"w({piece!r})\n"
+                if number == 0:
+                    code = f"f=open({beside!r},'wb')\nw=f.write\n{code}"
+                if number == len(pieces) - 1:
+                    code += f"f.close()\nimport os\nos.rename({beside!r},{path!r})\n"
+                self.run(code)
+                if progress is not None:
+                    progress(min((number + 1) * PIECE, len(content)))
         except FullError:
             with contextlib.suppress(BoardError):
-                self.run(f"import os\nf.close()\nos.remove({beside!r})")
+                self.run(f"f.close()\nimport os\nos.remove({beside!r})")
             raise
 
     def reset(self) -> None:
