@@ -309,3 +309,18 @@ def test_a_bare_board_says_how_it_is_flashed():
     assert not Path(port).parent.exists()
     failed(canbean("board", "virtual"), "--bare")
     failed(canbean("board", "virtual", "--bare", "-m", "car.cbm"), "board flash")
+
+
+def test_from_a_bare_board_to_a_roast_value(bare, tmp_path):
+    pairs, roast = tmp_path / "pairs.csv", tmp_path / "roast.cbm"
+    assert canbean("roast", "simulate", "-o", pairs, "--lots", "8").code == 0
+    done = canbean("roast", "fit", pairs, "-o", roast, "--models", "ridge")
+    assert done.code == 0, done.err
+    done = flash(bare, roast, "--app", "roastmeter", "--image", bare.image)
+    assert done.code == 0, done.err
+    assert "roastmeter on wemos-d1-mini runs model" in done.out
+    assert f"next: canbean roast read --port {bare.port}" in done.out
+    done = canbean("roast", "read", "--port", bare.port, "--samples", pairs, "-m", roast, "--json")
+    assert done.code == 0, done.err
+    assert "ok" in done.out
+    assert not any(steps(flash(bare, roast, "--json")).values())
