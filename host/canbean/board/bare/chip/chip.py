@@ -31,13 +31,15 @@ def soft_reset():
 
 
 class Pin:
-    OUT = IN = PULL_UP = 1
+    OUT = IN = PULL_UP = IRQ_RISING = IRQ_FALLING = 1
 
     def __init__(self, *_, **more):
         pass
 
     def __call__(self, *level):
         return 1
+
+    value = on = off = init = irq = __call__
 
 
 # No chip answers: every bit read is 1.
@@ -48,6 +50,20 @@ class SPI:
     def write_readinto(self, out, into):
         for i in range(len(into)):
             into[i] = 255
+
+
+# Nothing acknowledges its address.
+class SoftI2C:
+    def __init__(self, *_, **more):
+        pass
+
+    def scan(self):
+        return []
+
+    def _nobody(self, *_, **more):
+        raise OSError(19)
+
+    writeto = writevto = writeto_mem = readfrom = readfrom_into = readfrom_mem = readfrom_mem_into = _nobody
 
 
 class WDT:
@@ -70,6 +86,10 @@ class UART:
         self.poll.register(sys.stdin, select.POLLIN)
         self.readinto = sys.stdin.buffer.readinto
         self.write = sys.stdout.buffer.write
+
+    # the terminal takes any rate
+    def init(self, *_, **more):
+        pass
 
     def any(self):
         for _ in self.poll.poll(0):
