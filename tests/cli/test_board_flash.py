@@ -324,3 +324,17 @@ def test_from_a_bare_board_to_a_roast_value(bare, tmp_path):
     assert done.code == 0, done.err
     assert "ok" in done.out
     assert not any(steps(flash(bare, roast, "--json")).values())
+
+
+def test_a_shell_stops_what_runs_only_when_told_to(alive):
+    failed(canbean("board", "shell", "-p", alive.port, "fs", "ls"), "--stop")
+    assert (
+        canbean("board", "shell", "-p", alive.port, "--stop", "exec", "open('mine', 'w').close()").code == 0
+    )
+    with Repl(alive.port) as repl:
+        assert "mine" in repl.run("import os\nprint(os.listdir())")
+        repl.run("import os\nos.remove('mine')")
+    assert canbean("board", "shell", "-p", alive.port, "reset").code == 0
+    time.sleep(0.5)
+    with Board(alive.port) as line:
+        assert line.hello["app"] == "gateway"

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from canbean.board import profiles
-from canbean.board.flash import STEPS, Flash, Job, images, job, ports
+from canbean.board.flash import STEPS, Flash, Job, found, images, job, ports
+from canbean.board.flash.prompt import prompt
 from canbean.cli.board_key import BoardKey, secret_of
 from canbean.cli.logs import AsJson
 from canbean.cli.output import json_line, note, progress, results, words
@@ -36,6 +37,7 @@ class Only(StrEnum):
     model = "model"
 
 
+BAUD = 115200
 NEXT = {
     "gateway": "canbean board monitor --port {port} --alerts alerts.jsonl",
     "roastmeter": "canbean roast read --port {port}",
@@ -155,18 +157,31 @@ def shell(
         list[str] | None,
         typer.Argument(metavar="[COMMAND...]", help="Of mpremote: fs ls, rm NAME, exec CODE."),
     ] = None,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="End the application that runs there, until the next reset.")
+    ] = False,
+    key: BoardKey = None,
 ) -> None:
     """MicroPython's prompt on a board (mpremote; ctrl-X leaves), or one of mpremote's commands.
 
-    An application that runs has the line: it has to end before MicroPython answers. Reset the board and press ctrl-C while it starts.
+    An application that runs has the line, and has to be stopped first.
     """
+    secret = secret_of(key)
     if port is None:
         if board is None:
             raise UsageError("name the board with --board, or its port with --port")
         port = ports.choose(profiles.profile(board), _ask if sys.stdin.isatty() else None)
     ports.check_free(port)
+    runs = found.ask(port, BAUD)
+    if runs.hello:
+        if not stop:
+            raise BoardError(
+                f"{port}: {runs.hello['app']} runs there and has the line: --stop ends it until the next reset"
+            )
+        prompt(port, BAUD, runs, secret).close()
+        note(f"{runs.hello['app']} is stopped; 'canbean board shell --port {port} reset' starts it again")
     done = subprocess.run(
-        [sys.executable, "-m", "mpremote", "connect", port, *(arguments or ())], check=False
+        [sys.executable, "-m", "mpremote", "connect", port, "resume", *(arguments or ["repl"])], check=False
     )
     if done.returncode:
         raise BoardError(f"{port}: mpremote ended with code {done.returncode}")

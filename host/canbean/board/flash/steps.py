@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 from canbean.board import update
 from canbean.board.firmware import MPY_VERSION
 from canbean.board.flash import esptool, files, found, images, job, uf2
-from canbean.board.flash.repl import FullError, Repl
+from canbean.board.flash.prompt import prompt
+from canbean.board.flash.repl import FullError
 from canbean.board.link import Board
-from canbean.errors import BoardError, RefusedError
+from canbean.errors import BoardError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from canbean.board.flash.images import Image
     from canbean.board.flash.job import Job
+    from canbean.board.flash.repl import Repl
 
 START_S = 40.0
 """A first start makes a file system, and an ESP8266 takes seconds to load its firmware."""
@@ -272,42 +274,8 @@ class Flash:
             "model", True, f"{self.job.model.name}, {self.job.digest}: sent, and golden vectors answered"
         )
 
-    # --- what the steps share
-
     def _repl(self, patience: float = 3.0) -> Repl:
-        """The board's REPL, whatever runs there now.
-
-        Raises:
-            BoardError: there is none.
-        """
-        port, baud = self.job.port, self.job.board.baud
-        if self.found.hello and self._restarted():
-            return Repl(port, baud, reset=False, patience=patience)
-        try:
-            return Repl(port, baud, patience=patience)
-        except BoardError as error:
-            if self.found.hello:
-                raise RefusedError(
-                    f"{port}: this board has a key, and its port cannot reset it; the board is as it was: give the key with --key FILE"
-                ) from None
-            raise BoardError(
-                f"{error}; the board is as it was: press its reset button and {AGAIN}, or write its image again with --image"
-            ) from None
-
-    def _restarted(self) -> bool:
-        """Whether the application could be told to start anew: it has the line, and listens to ctrl-C only while it starts."""
-        try:
-            with Board(self.job.port, baud=self.job.board.baud) as board:
-                nonce = board.ask("challenge", "challenge").values["nonce"]
-                if nonce is not None and self.job.key is None:
-                    return False
-                board.command(
-                    "restart" if nonce is None else update.sealed("restart", self.job.key or b"", nonce)
-                )
-        except BoardError:
-            # what it runs now is not what it ran
-            return False
-        return True
+        return prompt(self.job.port, self.job.board.baud, self.found, self.job.key, patience)
 
     def told(self) -> dict[str, Any]:
         """What runs on the board now."""
