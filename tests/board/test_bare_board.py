@@ -92,7 +92,7 @@ def test_mpremote_copies_files_and_resets(written, tmp_path):
     mpremote(written, "cp", tmp_path / "main.py", ":main.py")
     with serial.Serial(written.port, timeout=5) as line:
         line.write(b"\x02\x04")
-        assert b"MPY: soft reboot\r\nmain ran" in line.read_until(b"main ran")
+        assert b"MPY: soft reboot\r\n\nmain ran" in line.read_until(b"main ran")
         # back to the prompt
         assert line.read_until(b">>> ").endswith(b">>> ")
     mpremote(written, "reset")
