@@ -14,7 +14,10 @@ from canbean_run import canbean, failed
 from model_cases import KEY
 from tune_cases import car
 
-READ = {"again", "auth", "challenge", "got", "hello", "incidents", "settings", "slcan", "status"}
+READ = {
+    "again", "auth", "challenge", "colortrack", "flashed", "got", "hello", "incidents", "sample", "sense", "settings", "slcan",
+    "status", "stream", "tonino",
+}  # fmt: skip
 CHANGE = {
     "bench", "feed", "incident", "key", "load", "put", "quit", "refused", "reset", "restart", "set", "settle", "store", "time",
     "unset",
