@@ -10,6 +10,12 @@ def run(app, _):
     lines = console.lines
     if console.refused:
         lines.send("error", (("reason", console.refused), ("errors", console.errors)))
+    more = ()
+    if hasattr(app, "expires"):
+        # of a roast meter
+        sensor = app.sensor and app.sensor.NAME.lower()
+        unit = [line.split()[2] for line in board.settings or () if line[:12] == "calibration "]
+        more = ("sensor", sensor), ("unit", unit[0] if unit else None)
     lines.send(
         "hello",
         (
@@ -20,5 +26,6 @@ def run(app, _):
             ("golden", "ok" if console.model else "failed"),
             ("heap_free", board.heap_free()),
             ("window", board.WINDOW),
-        ),
+        )
+        + more,
     )

@@ -53,7 +53,7 @@ def added(lines, words):
 # Applies these settings, keeps them and says so; what cannot be applied is not kept.
 def commit(app, lines):
     board = app.console.board
-    if not hasattr(app, "expires"):
+    if app.console.app in ("gateway", "model"):
         for line in lines:
             if line.split()[0] in METER:
                 raise ValueError("a setting of roast meters: " + line[:40])

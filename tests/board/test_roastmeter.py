@@ -153,6 +153,15 @@ def test_colortrack_lines_are_numbers_with_a_point(meter):
     meter.command("stream off")
 
 
+def test_a_meter_says_what_it_is(meter):
+    sense(meter, *CUP, AT)
+    said = meter.ask("hello", "hello").values
+    assert list(said)[-3:-1] == ["sensor", "unit"]
+    assert (said["sensor"], said["unit"]) == ("fed", "kitchen")
+    update.ask(meter, "unset calibration", "settings")
+    assert meter.ask("hello", "hello").values["unit"] is None
+
+
 def test_settings_hold_after_a_restart(meter):
     value = sense(meter, *CUP, AT)["value"]
     for line in ("stream 100", "swap 1", "baud 57600"):

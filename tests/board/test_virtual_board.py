@@ -72,7 +72,7 @@ def test_a_gateway_says_every_key_that_the_readme_lists(good):
         assert keys(errors[0]) == said("error")
         assert errors[0].values["reason"] == "detector stumbled"
     with VirtualBoard(good, "roastmeter") as board, Board(board.port) as line:
-        assert keys(line.ask("hello", "hello")) == said("hello")
+        assert keys(line.ask("hello", "hello")) == said("hello", 1)
         assert keys(line.ask("status", "status")) == said("status", 1)
         assert keys(line.ask("read", "reading")) == said("reading")
     assert listed["alert"].count("`") == 2
