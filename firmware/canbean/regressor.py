@@ -21,6 +21,8 @@ class Regressor:
             self.kind = Blend(sections)
         else:
             self.kind = load(sections)
+        # how scores are shown, by who reads it
+        self.scale = None
         self.channels = self.front.channels
         if self.kind.features != self.channels:
             raise ValueError("channels and features differ")
