@@ -4,6 +4,8 @@ READS = True
 
 
 def run(app, words):
+    if not hasattr(app, "expires"):
+        raise ValueError("unknown command: sample")
     if not app.console.model:
         raise ValueError(app.console.refused)
     regressor = app.regressor

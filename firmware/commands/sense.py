@@ -9,6 +9,8 @@ _DEGREES = const(2)  # decimals of a temperature among a model's channels; refle
 
 
 def run(app, words):
+    if not hasattr(app, "expires"):
+        raise ValueError("unknown command: sense")
     if not app.console.model:
         raise ValueError(app.console.refused)
     decimals = app.regressor.decimals

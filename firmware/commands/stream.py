@@ -4,6 +4,8 @@ READS = True
 
 
 def run(app, words):
+    if not hasattr(app, "expires"):
+        raise ValueError("unknown command: stream")
     word = words[0] if len(words) == 1 else ""
     if word == "colortrack":
         app.every = -1
