@@ -7,6 +7,7 @@ import importlib.util
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -144,6 +145,9 @@ def build(
         contents[own] = asked(contents[own], [one for name, one in contents.items() if name != own])
     if model is not None and b"\ndef start(" in contents[f"apps/{app}"]:
         needs = files(contents, f"apps/{app}", f"boards/{board}", model.sections)
+        if architecture and app != "roastmeter":
+            # with native code there is heap enough
+            needs = replace(needs, seldom=())
         made = _joined(tuple(contents.items()), needs)
         known = "" if compiled else CONST
         contents = {name: (known + text).encode() for name, text in made.files.items()}
