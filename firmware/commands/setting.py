@@ -1,5 +1,5 @@
 # What can be set: its names, and the words that each takes.
-from . import load, overlay
+from . import overlay
 
 # of settings with a number: least and most
 NUMBERS = {
@@ -53,7 +53,19 @@ def added(lines, words):
 # Applies these settings, keeps them and says so; what cannot be applied is not kept.
 def commit(app, lines):
     board = app.console.board
-    if app.console.app in ("gateway", "model"):
+    if app.console.app == "safe":
+        # nothing is there that they apply to
+        overlay.write(lines)
+    else:
+        apply(app, lines, board.settings or ())
+    board.settings = lines
+    say(app)
+
+
+def apply(app, lines, before):
+    from . import load
+
+    if app.console.app != "roastmeter":
         for line in lines:
             if line.split()[0] in METER:
                 raise ValueError("a setting of roast meters: " + line[:40])
@@ -61,10 +73,8 @@ def commit(app, lines):
         load.apply(app, lines)
         overlay.write(lines)
     except Exception:
-        load.apply(app, board.settings or ())
+        load.apply(app, before)
         raise
-    board.settings = lines
-    say(app)
 
 
 # The line `settings`.
