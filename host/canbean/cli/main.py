@@ -22,9 +22,6 @@ from canbean.cli import (
     monitor,
     plan,
     roast,
-    roast_annotate,
-    roast_enclosure,
-    roast_ready,
     traffic,
     watch,
 )
@@ -49,10 +46,7 @@ can.app.add_typer(watch.app)
 board.app.add_typer(board_update.app)
 board.app.add_typer(board_flash.app)
 app.add_typer(can.app, name="can", help="CAN logs: look, learn, replay, score, attack.")
-roast.app.add_typer(roast_annotate.app)
-roast.app.add_typer(roast_enclosure.app)
-roast.app.add_typer(roast_ready.app)
-app.add_typer(roast.app, name="roast", help="Roast meter: fit, score, read.")
+app.add_typer(roast.app, name="roast", help="Roast meter: calibrate, pair, fit, score, read, serve.")
 app.add_typer(model.app, name="model", help="Model files.")
 board.app.add_typer(adapter.app)
 app.add_typer(board.app, name="board", help="Boards, real and virtual.")

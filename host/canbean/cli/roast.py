@@ -1,15 +1,18 @@
-"""`canbean roast`: fit a meter from pairs, score it, read it; a file a verb."""
+"""`canbean roast`: a file a verb."""
 
 from __future__ import annotations
 
 import typer
 
 from canbean.cli import (
+    roast_annotate,
     roast_calibrate,
     roast_convert,
+    roast_enclosure,
     roast_fit,
     roast_pair,
     roast_read,
+    roast_ready,
     roast_score,
     roast_serve,
     roast_simulate,
@@ -24,3 +27,6 @@ app.command()(roast_convert.convert)
 app.command()(roast_simulate.simulate)
 app.command()(roast_read.read)
 app.command()(roast_serve.serve)
+app.command()(roast_annotate.annotate)
+app.command()(roast_enclosure.enclosure)
+app.command()(roast_ready.ready)

@@ -21,8 +21,7 @@ SETTLES_S = 10.0
 """A meter that was just switched on settles in less."""
 
 
-@app.command("annotate")
-def annotate_(
+def annotate(
     paths: Annotated[list[Path], typer.Argument(metavar="FILE.alog...")],
     ground: Annotated[
         int | None, typer.Option(min=0, max=1000, metavar="N", help="Roast value of the ground coffee.")

@@ -12,11 +12,8 @@ from canbean.cli.logs import AsJson
 from canbean.cli.output import json_line, results, waiting
 from canbean.roast.enclosure import DISTANCE_MM, render
 
-app = typer.Typer()
 
-
-@app.command("enclosure")
-def enclosure_(
+def enclosure(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where the STL files go.")],
     sensor: Annotated[
         str, typer.Option(metavar="NAME", help=f"{', '.join(DISTANCE_MM)}: which module it holds.")

@@ -11,23 +11,20 @@ from canbean.cli.logs import AsJson
 from canbean.cli.output import json_line, results, waiting
 from canbean.errors import UsageError
 from canbean.files import writable, write_bytes
-from canbean.roast import ready
-
-app = typer.Typer()
+from canbean.roast import ready as recipe
 
 
-@app.command("ready")
-def ready_(
+def ready(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where models and cards go.")],
     sensor: Annotated[
-        str | None, typer.Option(metavar="NAME", help=f"Only that of {', '.join(ready.names())}.")
+        str | None, typer.Option(metavar="NAME", help=f"Only that of {', '.join(recipe.names())}.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train the ready model of each sensor, on simulation, and write its card."""
-    if sensor is not None and sensor not in ready.names():
-        raise UsageError(f"--sensor {sensor!r}: give one of {', '.join(ready.names())}")
-    wanted = ready.names() if sensor is None else (sensor,)
+    if sensor is not None and sensor not in recipe.names():
+        raise UsageError(f"--sensor {sensor!r}: give one of {', '.join(recipe.names())}")
+    wanted = recipe.names() if sensor is None else (sensor,)
     targets = {name: (output / f"{name}.cbm", output / f"{name}.md") for name in wanted}
     for pair in targets.values():
         for target in pair:
@@ -36,7 +33,7 @@ def ready_(
     with waiting("training") as say:
         for name, (model, card) in targets.items():
             say(f"training {name}")
-            made = ready.build(name)
+            made = recipe.build(name)
             write_bytes(model, made.content)
             write_bytes(card, made.card.encode())
             said.append({"sensor": name, "model": str(model), "card": str(card), "bytes": len(made.content)})

@@ -73,7 +73,8 @@ def serve(
         stack.callback(live.close)
         live.start()
         if mqtt is not None:
-            publisher = stack.enter_context(publishing(mqtt, hello))
+            name = "Simulated roast meter" if simulate else "Roast meter"
+            publisher = stack.enter_context(publishing(mqtt, hello, name))
             # before the publisher is closed, nobody calls it any more
             stack.callback(live.listeners.clear)
             live.listeners.append(lambda found: publisher(found.as_json()))
