@@ -8,9 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cantools
 import numpy as np
-from cantools.database.can import Database as CanDatabase
 
 from canbean.can.frames import ERR, RTR
 from canbean.errors import LogError
@@ -154,6 +152,9 @@ def parse(text: str, name: str, kind: str | None = None, *, j1939: bool | None =
     Raises:
         LogError: no such database.
     """
+    import cantools  # noqa: PLC0415 - slow to import
+    from cantools.database.can import Database as CanDatabase  # noqa: PLC0415
+
     try:
         database = cantools.database.load_string(text, kind, strict=False)
     except Exception as error:  # cantools lets whatever its parsers raise through

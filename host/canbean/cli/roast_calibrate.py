@@ -118,12 +118,17 @@ def keep(board: Board, made: Calibration, exchanged: bool, key: bytes | None) ->
     before = dict(settings.read(board).lines)
     if exchanged != (before.get("swap") == "1"):
         if "calibration" in before:
-            update.ask(board, "unset calibration", "settings", key)
-        update.ask(board, f"set swap {int(exchanged)}", "settings", key)
-    update.ask(board, f"set calibration {made.words()}", "settings", key)
+            _set(board, "unset calibration", key)
+        _set(board, f"set swap {int(exchanged)}", key)
+    _set(board, f"set calibration {made.words()}", key)
     after = dict(settings.read(board).lines)
     if after.get("calibration") != made.words() or exchanged != (after.get("swap") == "1"):
         raise BoardError(f"{board.port}: the board did not keep the calibration: calibrate again")
+
+
+def _set(board: Board, command: str, key: bytes | None) -> None:
+    """A setting kept; where the heap is too small beside the meter, while the board runs nothing else."""
+    update.with_room(board, lambda: update.ask(board, command, "settings", key), key)
 
 
 def _kind(board: Board | None) -> str:

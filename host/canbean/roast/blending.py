@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import nnls
 
 from canbean.tiny.blend import Blend, Kind
 from canbean.tiny.regressor import Regressor
@@ -136,5 +135,7 @@ def _weights(said: Sequence[NDArray[np.float64]], reference: NDArray[np.float64]
     table = np.stack(said, axis=1)
     # A row that counts far more than the others holds the sum at 1.
     heavy = 1e3 * max(1.0, float(np.abs(table).max()))
+    from scipy.optimize import nnls  # noqa: PLC0415 - slow to import
+
     found = nnls(np.vstack([table, np.full(table.shape[1], heavy)]), np.append(reference, heavy))[0]
     return np.asarray(found / found.sum() if found.sum() > 0 else np.full(len(found), 1 / len(found)))

@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import rankdata
 
 from canbean.roast.regressors import _curve
 from canbean.tiny.regressor import POINT
@@ -78,4 +77,6 @@ def _widened(values: NDArray[np.float64], share: float) -> tuple[float, float]:
 def _rank_correlation(column: NDArray[np.float64], reference: NDArray[np.float64]) -> float:
     if np.ptp(column) == 0 or np.ptp(reference) == 0:
         return 0.0
+    from scipy.stats import rankdata  # noqa: PLC0415 - slow to import
+
     return float(np.corrcoef(rankdata(column), rankdata(reference))[0, 1])

@@ -15,7 +15,6 @@ from math import comb
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import nnls
 
 from canbean.roast.regressors.ridge import solve
 from canbean.tiny.features import ONE, Features
@@ -219,6 +218,8 @@ def _solve(basis: Array, penalty: Array, reference: Array, link: Link, grid: Arr
         b = np.concatenate([target * slope, np.zeros(len(smooth))])
         found = np.linalg.solve(a.T @ a + 1e-9 * np.eye(count), a.T @ b)
         if (np.diff(grid @ (sums @ found)) < 0).any():
+            from scipy.optimize import nnls  # noqa: PLC0415 - slow to import
+
             level = nnls(np.hstack([a, -a[:, :1]]), b, maxiter=50 * count)[0]
             found = np.concatenate([[level[0] - level[-1]], level[1:-1]])
         theta = sums @ found
