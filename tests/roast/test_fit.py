@@ -238,6 +238,9 @@ def test_what_cannot_be_fitted():
         fitting.fit(p, tolerance=0)
     with pytest.raises(PairsError, match="at least 3 lots"):
         fitting.fit(replace(p, lot=np.zeros(18, np.int64)))
+    dark = np.where(np.array(p.channel_names) == "red", 0.0, p.channels)
+    with pytest.raises(PairsError, match="column 'red' never changes"):
+        fitting.fit(replace(p, channels=dark))
 
 
 def test_progress_rises_to_one():

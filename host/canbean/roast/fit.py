@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it publishes no type information
 
-from canbean.errors import QuantizeError, UsageError
+from canbean.errors import PairsError, QuantizeError, UsageError
 from canbean.roast import blending, measures, meter, regressors
 from canbean.roast.agreement import Agreement, agreement
 from canbean.roast.choice import BOARD_MS, RULE, Candidate, choose
@@ -207,6 +207,17 @@ def _fit(
     name: str,
     progress: Callable[[float], None] | None,
 ) -> Fit:
+    dead = [
+        channel
+        for k, channel in enumerate(pairs.channel_names)
+        if channel in LIGHT and not np.ptp(pairs.raw[:, k])
+    ]
+    if dead:
+        # A board takes the channels of its sensor by their order: none may be missing.
+        raise PairsError(
+            f"{pairs.name}: column {dead[0]!r} never changes: is that LED or channel of the sensor dead? "
+            "Measure again, or take the column out"
+        )
     # A calibration has taken the die's temperature out; pairs are made in a room of nearly one temperature, and a model
     # that is given it follows chance: 2.3 points at 15 and 45 degrees, 0.1 without (simulated, `tools/bench roast`).
     moving = [
