@@ -35,6 +35,11 @@ class Model:
         return len(sections[tag])
     def part(self, tag, start, length):
         return sections[tag][start : start + length]
+    def into(self, tag, start, view):
+        import io
+        file = io.BytesIO(sections[tag])
+        file.seek(start)
+        file.readinto(view)
 class Lines:
     pass
 def make():

@@ -29,6 +29,11 @@ class Section:
         return len(self.content)
     def part(self, tag, start, length):
         return self.content[start : start + length]
+    def into(self, tag, start, view):
+        import io
+        file = io.BytesIO(self.content)
+        file.seek(start)
+        file.readinto(view)
 
 def play(detector, known, sleep_us, rows, out):
     last = None

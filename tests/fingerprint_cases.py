@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from types import SimpleNamespace
 
@@ -30,6 +31,11 @@ class Section:
 
     def part(self, tag: str, start: int, length: int) -> bytes:
         return self.content[start : start + length]
+
+    def into(self, tag: str, start: int, view: memoryview) -> None:
+        file = io.BytesIO(self.content)
+        file.seek(start)
+        file.readinto(view)
 
 
 def board_of(known, **how):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import shutil
 import subprocess
 import sys
@@ -106,15 +107,18 @@ shift = bytearray({shift})
 import array, binascii, errno, hashlib, struct
 gc.collect()
 before = gc.mem_alloc()
-from boards import ledger
-from commands.boot import start
-start(ledger)
-del start, sys.modules["commands.boot"], sys.modules["commands"]
 import canbean
-from canbean import boot
-console = boot.start(ledger)
-boot.leave()
-del boot, canbean.boot, sys.modules["canbean.boot"]
+load = canbean.{load}
+ledger = load("boards/ledger")
+load("commands/boot").start(ledger)
+load(None)
+console = ledger
+for path in ("canbean/boot", "canbean/rest"):
+    part = load(path)
+    if part:
+        console = part.start(console)
+        part.leave()
+    part = None
 console.run()
 def over(n):
     return n and over(n - 1)
@@ -160,7 +164,10 @@ def ledger(
     if romfs:
         _into_romfs(folder)
     mount = MOUNT if romfs else ""
-    return min(_taken(folder, ON_32_BIT.format(shift=shift, mount=mount, said=said)) for shift in SHIFTS)
+    load = re.search(r"load = canbean\.(\w+)", (folder / "main.py").read_text())
+    assert load
+    codes = [ON_32_BIT.format(shift=shift, mount=mount, load=load[1], said=said) for shift in SHIFTS]
+    return min(_taken(folder, code) for code in codes)
 
 
 def _into_romfs(folder: Path) -> None:
@@ -188,7 +195,7 @@ def _taken(folder: Path, code: str) -> int:
     return int(done.stdout)
 
 
-ONCE = ("canbean/boot.mpy", "canbean/model.mpy")
+ONCE = ("canbean/boot.mpy", "canbean/rest.mpy", "canbean/verify.mpy", "canbean/model.mpy")
 """Files whose code leaves the heap when the gateway stands."""
 
 

@@ -60,12 +60,13 @@ def ask(text, kind):
 
 def start():
     global gateway
-    from apps.gateway import Gateway
+    from apps.gateway import Gateway, finish
     from boards import wemos_d1_mini as board
     from commands import boot
 
     boot.start(board)
     gateway = Gateway(board)
+    finish(gateway)
     gateway.console._wait = wait
     on.line.there = b""
     return gateway

@@ -117,7 +117,9 @@ def boot():
         from apps import gateway
 
         try:
-            return gateway.Gateway(board)
+            found = gateway.Gateway(board)
+            gateway.finish(found)
+            return found
         except SystemExit:
             pass
     raise RuntimeError("starts again and again")

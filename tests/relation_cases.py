@@ -121,6 +121,11 @@ class Section:
         if start + length > len(self.content):
             raise ValueError("section %s is too short" % tag)
         return self.content[start : start + length]
+    def into(self, tag, start, view):
+        import io
+        file = io.BytesIO(self.content)
+        file.seek(start)
+        file.readinto(view)
 
 def run(Detector, section, keys, rows):
     known = Known(keys)

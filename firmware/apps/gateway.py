@@ -17,9 +17,12 @@ def load(lines, path="model.cbm"):
     from canbean.model import Model
     from canbean.watch import SECTIONS, Watch
 
+    model = Model(path, "gateway", SECTIONS)
+    del sys.modules["canbean.verify"], canbean.verify
+    if "canbean.hmac" in sys.modules:
+        del sys.modules["canbean.hmac"], canbean.hmac
     # what importing left over would lie between the model's tables
     gc.collect()
-    model = Model(path, "gateway", SECTIONS)
     watch = Watch(model, lines)
     watch.golden(model)
     model.close()
@@ -37,10 +40,8 @@ def unload(watch):
         type(one).__init__ = type(one.detector).__init__ = None
     type(watch).golden = None
     del sys.modules["canbean.model"], canbean.model
-    if "canbean.hmac" in sys.modules:
-        del sys.modules["canbean.hmac"], canbean.hmac
     # what only alerts need, while there is room
-    from canbean import alert  # noqa: F401
+    from canbean import alert, alert_words  # noqa: F401
 
     if watch.checks:
         from canbean import check_words  # noqa: F401
@@ -65,23 +66,11 @@ class Gateway:
         self.second = 0
         # frames that the driver lost, and those of the bus while a replay went on, which is until that second
         self.overflows = self.unwatched = self.until = 0
+        console.refused = None
         try:
-            self.watch, console.model = load(self.lines, board.slot)
-            self.filters = self.watch.filters
             self.open()
-            console.idle = self.idle
-            console.link.on_packet = self.packet
-            if board.settings is not None:
-                console.rare("load", ())
-            else:
-                console.refused = None
-            if self.bus and not self.rate:
-                self.begin((board.BITRATE, True))
         except Exception as error:
             console.refused = str(error) or type(error).__name__
-            console.model = console.turn = self.watch = self.bus = None
-            if board.slot != "model.cbm":
-                console.rare("refused", console.refused)
 
     # The bus's driver, where this board has one.
     def open(self):
@@ -92,8 +81,6 @@ class Gateway:
 
             self.ring = Ring(self.board.RING)
             self.clock = Clock(self.board.ticks_us)
-            self.watch.breathe = self.breathe
-            self.console.turn = self.turn
             self.console.pause = 1
 
     # Starts the bus; one that does not start, or goes away, is tried again once a second. -> why it does not, or None
@@ -190,8 +177,35 @@ class Gateway:
 
 
 def start(board):
-    return Gateway(board).console
+    return Gateway(board)
+
+
+# The rest, for which what runs before it leaves the heap. -> the console
+def finish(app):
+    console = app.console
+    board = app.board
+    try:
+        if console.refused:
+            raise ValueError(console.refused)
+        watch, console.model = load(app.lines, board.slot)
+        app.watch = watch
+        app.filters = watch.filters
+        if app.bus:
+            watch.breathe = app.breathe
+            console.turn = app.turn
+        console.idle = app.idle
+        console.link.on_packet = app.packet
+        if board.settings is not None:
+            console.rare("load", ())
+        if app.bus and not app.rate:
+            app.begin((board.BITRATE, True))
+    except Exception as error:
+        console.refused = str(error) or type(error).__name__
+        console.model = console.turn = app.watch = app.bus = None
+        if board.slot != "model.cbm":
+            console.rare("refused", console.refused)
+    return console
 
 
 def main(board):
-    start(board).run()
+    finish(start(board)).run()

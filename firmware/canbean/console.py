@@ -1,11 +1,11 @@
 # What every application shares: it says hello, answers commands, reports errors as lines, and never stops.
 import gc
 import os
-import sys
 
 from . import const
 from .lines import Lines
 from .link import Link
+from .passing import passing
 
 _HELD = const(60000)  # milliseconds after which a start is none that failed
 
@@ -65,27 +65,15 @@ class Console:
     # Runs a file in commands/, whose code takes heap only while it is needed; false if there is none. `locked`: one that
     # changes something is refused.
     def rare(self, name, words, locked=False):
-        name = "commands." + name
         try:
-            try:
-                module = __import__(name, None, None, ("run",))
-            except ImportError as error:
-                if name in sys.modules or "commands" not in str(error):
-                    raise
-                return False
-            if locked and not hasattr(module, "READS"):
-                raise ValueError("needs the key: auth")
-            module.run(self.application, words)
+            module = passing("commands/" + name)
+            if module:
+                if locked and not hasattr(module, "READS"):
+                    raise ValueError("needs the key: auth")
+                module.run(self.application, words)
+            return module
         finally:
-            self.forget()
-        return True
-
-    # What has been imported from commands/ has done its work.
-    def forget(self):
-        for name in list(sys.modules):
-            if name.startswith("commands"):
-                del sys.modules[name]
-        gc.collect()
+            passing(None)
 
     def no_packet(self, *_):
         raise ValueError(self.refused or "this application takes no packets")

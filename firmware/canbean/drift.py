@@ -127,7 +127,7 @@ class Detector:
 
     # Kind, what was expected and what was seen, of the batch that was judged last.
     def words(self):
-        from .alert import id_text
+        from .said import id_text
 
         j = self.tables[2 * self.k + self.blamed]
         ms = self.batch_ms(j)

@@ -10,7 +10,7 @@ try:
     from .fingerprint_viper import judge
 except Exception:
     # as in dense.py: no native code here
-    from .bus import judge
+    from .fingerprint_plain import judge
 
 CAP = 1024
 # What `judge` adds to the bits: an id that is not known, an id that is late, a bus that had slept; no data frame.
@@ -75,25 +75,25 @@ class Fingerprint:
         self.hold_us = head[10]
         self.pace_us = head[12]
         self.kernel = kernel
-        now = bytes(4 * _KEYS) + model.part("FPRN", _HEADER, 8 * n)
-        now = self.now = array("i", now + bytes(4 * (4 * n + 2 * _RECENT + _UNKNOWN)))
+        # each made at once where it stays: a small heap has no room for what it would be copied from
+        now = self.now = array("i", range(_KEYS + 6 * n + 2 * _RECENT + _UNKNOWN))
         now[_N] = n
         now[_SLEEP] = head[9]
         now[_CROWD] = head[11]
         now[_MOST] = head[6]
         now[_RATE_BITS] = head[5]
         now[_DLC_BITS] = head[4]
+        now[_LEAST] = 0
         # records, then how often an id's payload broke, then slots of the bus's last frames
-        halves = model.part("FPRN", _HEADER + 8 * n, 2 * _COLUMNS * n) + bytes(2 * (n + _RECENT))
-        self.halves = array("H", halves)
-        halves = None
+        self.halves = array("H", range((_COLUMNS + 1) * n + _RECENT))
         self.octets = bytearray(_PAYLOAD + 25 * n + _SHARED)
-        self.octets[_PAYLOAD : _PAYLOAD + 24 * n] = model.part(
-            "FPRN", _HEADER + (8 + 2 * _COLUMNS) * n, 24 * n
-        )
         now = memoryview(now)
         self.keys = now[_KEYS : _KEYS + n]
         self.timeout = now[_KEYS + n : _KEYS + 2 * n]
+        model.into("FPRN", _HEADER, now[_KEYS : _KEYS + 2 * n])
+        model.into("FPRN", _HEADER + 8 * n, memoryview(self.halves)[: _COLUMNS * n])
+        at = _HEADER + (8 + 2 * _COLUMNS) * n
+        model.into("FPRN", at, memoryview(self.octets)[_PAYLOAD : _PAYLOAD + 24 * n])
         self.novelty = None
         if unknown_bits < CAP:
             from .novelty import Novelty

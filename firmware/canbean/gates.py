@@ -1,14 +1,10 @@
 # Detectors that judge windows, each behind its gate; they are loaded only where the model has their section.
 # The plain twin of `Gate` in the host's detect/windows.py.
 
-# section: module here, name in alerts
-DETECTORS = {
-    "CLCK": ("drift", "clock"),
-    "LSTW": ("lstm_watch", "lstm"),
-    "ORDR": ("order", "sequence"),
-    "VAEW": ("vae_watch", "vae"),
-    "WNDW": ("windows", "mixture"),
-}
+# section, module here, name in alerts
+DETECTORS = (
+    "CLCK drift clock,LSTW lstm_watch lstm,ORDR order sequence,VAEW vae_watch vae,WNDW windows mixture"
+)
 
 
 # A detector has `kernel(now, octets, state, tables)`, which takes in the frame that the fingerprint has just scored and
@@ -55,9 +51,9 @@ class Gated:
 
 def load(model, fingerprint):
     found = []
-    for tag in sorted(DETECTORS):
+    for one in DETECTORS.split(","):
+        tag, module, name = one.split()
         if tag in model.sections:
-            module, name = DETECTORS[tag]
             package = __import__("%s.%s" % (__name__.rsplit(".", 1)[0], module), None, None, ("Detector",))
             found.append(Gated(name, package.Detector(model, fingerprint)))
     return found

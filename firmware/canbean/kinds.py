@@ -20,4 +20,5 @@ def load(sections):
     if len(found) != 1:
         raise ValueError("nothing, or too much, that predicts in this model")
     tag, module, name = found[0]
-    return getattr(__import__(module, globals(), None, (name,), 1), name)(sections[tag])
+    path = "%s.%s" % (__name__.rsplit(".", 1)[0], module)
+    return getattr(__import__(path, None, None, (name,)), name)(sections[tag])

@@ -96,7 +96,7 @@ class Detector:
         # partners; of each id its frames modulo 256, its partners' frames when it was seen last, and classes of its
         # last runs, two bits each
         tables = self.tables = bytearray((_RECORD + 5) * n)
-        tables[: _RECORD * n] = model.part("ORDR", _HEADER + _WORTH, _RECORD * n)
+        model.into("ORDR", _HEADER + _WORTH, memoryview(tables)[: _RECORD * n])
         for at in range(0, _RECORD * n, 8):
             if tables[at] | tables[at + 1] << 8 >= n:
                 raise ValueError("section ORDR has a partner that is no id")

@@ -1,6 +1,6 @@
 # The words of an alert about the order of ids.
 from . import const
-from .alert import id_text
+from .said import id_text
 
 _RECORD = const(24)  # as in order.py
 

@@ -4,7 +4,7 @@ import struct
 from array import array
 
 from . import const
-from .alert import LENGTHS
+from .alert_words import LENGTHS
 
 _HEADER = const(4)
 _MOST = const(64)
@@ -70,7 +70,7 @@ class Rules:
 
     def words(self, key, code, data):
         # Kind, what was expected and what was seen, of the frame that `verdict` has just denied.
-        from .alert import id_text
+        from .said import id_text
 
         kind = "payload" if self.used[self.rule] else "unknown-id"
         length = LENGTHS[code]

@@ -25,8 +25,8 @@ _BROKEN = const(25)
 _ASKED = const(28)
 _SILENT = const(29)
 _KEYS = const(32)
-WINDOWS = ("CLCK", "LSTW", "ORDR", "VAEW", "WNDW")  # sections of detectors of windows
-SECTIONS = ("META", "GOLD", "FPRN", "CHKS", "RULE", "PLAN") + WINDOWS
+WINDOWS = "CLCK LSTW ORDR VAEW WNDW"  # sections of detectors of windows
+SECTIONS = "META GOLD FPRN CHKS RULE PLAN " + WINDOWS
 
 
 # What an alert's line tells. Imported with each, so that its code need not stay in the heap.
@@ -58,7 +58,7 @@ class Watch:
                 if self.rules.allows_id(fingerprint.keys[i]):
                     fingerprint.timeout[i] = FOREVER
         self.windows = ()
-        if [tag for tag in WINDOWS if tag in model.sections]:
+        if [tag for tag in model.sections if tag in WINDOWS]:
             from . import gates
 
             self.windows = gates.load(model, fingerprint)
@@ -178,7 +178,7 @@ class Watch:
             self.write(now[_S], now[_US], i, fingerprint.keys[i], words, bits, fingerprint.threshold)
 
     def words(self, key, code, data):
-        from .alert import words
+        from .alert_words import words
 
         return words(self, key, code, data)
 

@@ -111,7 +111,7 @@ class Detector:
 
     # Kind, what was expected and what was seen, of the window that was judged last.
     def words(self):
-        from .alert import unbucket
+        from .said import unbucket
 
         i = self.leading
         mean = self.centre[i] + (self.mean << 6) // self.scale[i]

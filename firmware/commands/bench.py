@@ -8,7 +8,7 @@ import time
 from array import array
 
 from canbean import const
-from canbean.alert import unbucket
+from canbean.said import unbucket
 from canbean.bus import FOREVER
 from canbean.ring import head
 

@@ -2,7 +2,7 @@
 # lasts, one when it is over. Loaded for every alert: it takes less time than the alert's line. The twin of the host's
 # board/incident_lines.py.
 from canbean import const
-from canbean.alert import id_text, severity
+from canbean.said import id_text, severity
 
 _QUIET = const(10)  # seconds
 _IDS = const(4)

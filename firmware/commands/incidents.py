@@ -1,8 +1,8 @@
 # `incidents N`: closed incidents of the store from record N on, oldest first, then a line that says whether there are more.
 import struct
-import sys
 
-from canbean.alert import SIGNS, id_text
+from canbean.alert import SIGNS
+from canbean.said import id_text
 from commands import store
 
 READS = True
@@ -10,13 +10,7 @@ _MOST = 16  # records a command: the bus is not looked at meanwhile
 
 
 def run(app, words):
-    try:
-        tell(app, int(words[0]) if words else 1)
-    finally:
-        del sys.modules["commands.store"]
-
-
-def tell(app, number):
+    number = int(words[0]) if words else 1
     damaged = 0
     try:
         file = open(store.PATH, "rb")

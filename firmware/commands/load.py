@@ -2,6 +2,8 @@
 # Harmless, whoever sends it.
 import os
 
+from canbean.passing import passing
+
 from . import overlay
 
 
@@ -25,6 +27,9 @@ def apply(app, lines):
         from .tuning import apply
 
         apply(app.watch, lines, app.console.board.slot)
+        # before what comes next needs its room
+        apply = None
+        passing(None)
     if hasattr(app, "expires"):
         from . import metering
 

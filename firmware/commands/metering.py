@@ -18,7 +18,7 @@ def apply(app, lines):
     app.begin()
     baud = overlay.value(lines, "baud")
     if baud != app.baud:
-        app.set_rate(int(baud or getattr(app.board, "BAUD", 115200)))
+        app.line_rate(int(baud or getattr(app.board, "BAUD", 115200)))
         app.baud = baud
 
 

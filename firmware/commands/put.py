@@ -10,6 +10,7 @@ import os
 from binascii import hexlify
 
 from canbean import const
+from canbean.passing import passing
 
 _EVERY = const(224)
 _MOST = const(262144)
@@ -76,16 +77,16 @@ class Put:
                 self.say(True)
                 self.console.board.reset()
         finally:
-            self.console.forget()
+            passing(None)
 
 
 # Reads a file back, against the digest that was said before it came; a model also against this board's key.
 def check(path, size, digest):
     mac = None
     if path[0] != "s" and "key" in os.listdir():
-        from canbean.hmac import Hmac, board_key, same
+        from canbean import hmac
 
-        mac = Hmac(board_key())
+        mac = hmac.Hmac(hmac.board_key())
     whole = hashlib.sha256()
     with open(path, "rb") as file:
         while size > 0:
@@ -100,7 +101,7 @@ def check(path, size, digest):
             raise ValueError("what came is not what was said: send it again")
         if mac:
             file.seek(-32, 2)
-            if not same(mac.digest(), file.read(32)):
+            if not hmac.same(mac.digest(), file.read(32)):
                 raise ValueError("the model is not signed with this board's key")
 
 
@@ -115,7 +116,7 @@ def use_model(path):
 
 
 def use_settings(app, path):
-    from . import overlay, setting
+    from . import checked, overlay
 
     with open(path) as file:
         new = file.read().split("\n")
@@ -125,8 +126,12 @@ def use_settings(app, path):
         if line[:5] == "slot ":
             raise ValueError("which model runs is not set so")
         if line:
-            lines = setting.added(lines, line.split())
-    setting.commit(app, lines)
+            lines = checked.added(lines, line.split())
+    checked = overlay = None
+    passing(None)
+    from .setting import commit
+
+    commit(app, lines)
 
 
 def run(app, words):

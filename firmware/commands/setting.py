@@ -1,53 +1,6 @@
-# What can be set: its names, and the words that each takes.
+# Settings used and kept; what may be set says checked.py.
 from . import overlay
-
-# of settings with a number: least and most
-NUMBERS = {
-    "threshold": (-1024, 1024),
-    "bitrate": (10000, 1000000),
-    "listen": (0, 1),
-    "transmit": (0, 1),
-    "alertid": (0, 0x1FFFFFFF),
-    "swap": (0, 1),
-    "baud": (1200, 921600),
-}
-# settings of which there may be many, by pattern
-LISTS = ("allow", "deny")
-# of a roast meter, which finds what is wrong with them when it applies them
-METER = ("calibration", "swap", "baud", "stream")
-
-
-# The words of a setting as they are kept; raises ValueError where they are none.
-def checked(words):
-    name = words[0] if words else ""
-    rest = words[1:]
-    if name in NUMBERS and len(rest) == 1:
-        low, high = NUMBERS[name]
-        n = int(rest[0])
-        if low <= n <= high:
-            return [name, str(n)]
-        raise ValueError("%s: %d to %d" % (name, low, high))
-    if name in LISTS and len(rest) == 1:
-        from .lists import pattern
-
-        pattern(rest[0].upper())
-        return [name, rest[0].upper()]
-    if name in METER and rest:
-        return words
-    if name == "slot" and rest in (["a.cbm"], ["b.cbm"], ["model.cbm"]):
-        return words
-    raise ValueError("no such setting: " + " ".join(words)[:40])
-
-
-# What a setting is about: of two about the same the later one counts.
-def _about(words):
-    return words[1] if words[0] in LISTS else words[0]
-
-
-# `lines` with one more setting.
-def added(lines, words):
-    words = checked(words)
-    return [line for line in lines if _about(line.split()) != _about(words)] + [" ".join(words)]
+from .checked import METER
 
 
 # Applies these settings, keeps them and says so; what cannot be applied is not kept.
@@ -59,7 +12,9 @@ def commit(app, lines):
     else:
         apply(app, lines, board.settings or ())
     board.settings = lines
-    say(app)
+    from .settings import say
+
+    say(app, overlay)
 
 
 def apply(app, lines, before):
@@ -75,26 +30,3 @@ def apply(app, lines, before):
     except Exception:
         load.apply(app, before)
         raise
-
-
-# The line `settings`.
-def say(app):
-    watch = getattr(app, "watch", None)
-    number, lines, digest = overlay.read()
-    threshold = rules = None
-    if watch:
-        from canbean.alert import sixteenths
-
-        threshold = sixteenths(watch.fingerprint.threshold)
-        rules = watch.rules.n if watch.rules else 0
-    app.console.lines.send(
-        "settings",
-        (
-            ("number", number),
-            ("count", len(lines)),
-            ("digest", digest),
-            ("slot", overlay.value(lines, "slot")),
-            ("threshold", threshold),
-            ("rules", rules),
-        ),
-    )

@@ -4,7 +4,7 @@
 from array import array
 
 from canbean import const
-from canbean.alert import id_text
+from canbean.said import id_text
 from canbean.bus import elapsed
 
 # As in fingerprint.py.

@@ -2,11 +2,10 @@
 # C F L N O S V Z here; while its channel is open everything the host says comes here, slcan_channel.py shows the bus, and no
 # JSON is sent. A command in words or a packet closes the channel. It changes no setting, and where the board has a
 # key not even the bit rate for a while.
-import gc
 import os
-import sys
 
 from canbean import VERSION, const
+from canbean.passing import passing
 
 # what a board with a key asks of commands
 READS = True
@@ -66,17 +65,10 @@ def flags(app, show):
     return bits | (state == "warning") << 2 | (state in ("passive", "bus-off")) << 5
 
 
-# What is in use needs no name any more; the folder's the console forgets after a command of its own.
-def forget(*names):
-    for name in names:
-        sys.modules.pop("commands." + name, None)
-
-
 # What was set on this board: bit rate and listen-only, whether the host may transmit, the first id of alerts.
 def settings(board):
     from commands.overlay import read, value
 
-    forget("overlay")
     lines = read()[1]
     home = int(value(lines, "bitrate", getattr(board, "BITRATE", 0))), value(lines, "listen", "1") != "0"
     return home, value(lines, "transmit", "0") == "1", int(value(lines, "alertid", _ALERTS))
@@ -101,16 +93,14 @@ def opened(app, rate, stamped, silent):
         # what it is begun with where it goes away
         app.rate = now
     # the code that read the settings is not needed any more
-    gc.collect()
+    passing(None)
     from commands.slcan_channel import Channel
 
-    forget("slcan_channel", "slcan_lines", "slcan_alerts")
     show = Channel(app, first, stamped)
     show.home = home
     show.now = now
     if transmit and not now[1]:
         from commands.slcan_send import send
 
-        forget("slcan_send")
         show.transmit = send
     return show

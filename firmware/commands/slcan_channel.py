@@ -4,7 +4,8 @@
 # wait for them, is not shown but counted; nor are CAN FD and error frames shown, which the protocol lacks.
 import gc
 import struct
-import sys
+
+from canbean.passing import passing
 
 from commands import slcan_alerts, slcan_lines
 
@@ -68,9 +69,10 @@ class Channel:
             except MemoryError:
                 self.end()
                 raise
-            for name in ("commands.slcan", "commands"):
-                sys.modules.pop(name, None)
-            slcan.run(self.app, (str(text, "ascii"),))
+            try:
+                slcan.run(self.app, (str(text, "ascii"),))
+            finally:
+                passing(None)
 
     def packet(self, *packet):
         self.end()

@@ -10,8 +10,9 @@
 import struct
 
 from canbean import const
-from canbean.alert import SIGNS, severity
+from canbean.alert import SIGNS
 from canbean.lines import crc32
+from canbean.said import severity
 
 PATH = "incidents"
 PLACES = const(64)

@@ -4,7 +4,7 @@ import struct
 import sys
 
 from canbean import const
-from canbean.alert import unbucket
+from canbean.said import unbucket
 from canbean.bus import FOREVER
 
 _CAP = const(1024)

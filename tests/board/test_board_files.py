@@ -150,12 +150,13 @@ def test_the_readme_has_the_profiles_figures(board):
 
 
 GATEWAY = """
-from apps.gateway import Gateway
+from apps.gateway import Gateway, finish
 from board_stand_ins import board as on
 from boards import {module} as board
 board.slot = "model.cbm"
 board.settings = board.refused = None
 gateway = Gateway(board)
+finish(gateway)
 assert gateway.console.refused is None, gateway.console.refused
 assert gateway.bus.status() == ("ok", 0, 0)
 on.chip.receive(0x7FE, 8, b"whatever")

@@ -36,8 +36,9 @@ def gateway():
 
 def test_the_board_knows_each_by_its_tag():
     tags = {detectors.module(name).TAG: (detectors.module(name).BOARD, name) for name in detectors.names()}
-    assert tags == module("gates").DETECTORS
-    assert list(module("watch").WINDOWS) == sorted(tags)
+    rows = [row.split() for row in module("gates").DETECTORS.split(",")]
+    assert tags == {tag: (file, name) for tag, file, name in rows}
+    assert module("watch").WINDOWS.split() == sorted(tags)
 
 
 def test_the_board_raises_the_same_alerts_with_every_detector(gateway, tmp_path):

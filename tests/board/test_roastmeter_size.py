@@ -10,7 +10,7 @@ from roastmeter_ledger import ledger
 
 LOADED = ("apps/roastmeter", "canbean/__init__", "boards/wemos_d1_mini")
 """Files that stay in the heap: sensor, display, model, reading, serial line and what waits for the Tonino's words are in the second."""
-SOMETIMES = {"commands/tonino": 800, "canbean/seldom": 800}
+SOMETIMES = {"commands/tonino": 800, "canbean/za": 800}
 """Loaded for a word of Artisan's, and for what a display shows: bytes at most."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from canbean.board import Board, VirtualBoard, settings, update
+from canbean.board import Board, VirtualBoard, firmware, settings, update
 from canbean.can import attacks, simulate
 from canbean.cli.alarms import line_of, run_on_board
 from canbean.detect.model import pack
@@ -298,10 +298,8 @@ def test_why_a_start_failed_is_said_in_safe_mode(on):
     virtual._stop()
     app = virtual.folder / "apps" / "gateway.mpy"
     kept = app.read_bytes()
-    app.unlink()
-    (virtual.folder / "apps" / "gateway.py").write_text(
-        "def main(board):\n    raise ValueError('broken here')\n"
-    )
+    broken = b"def main(board):\n    raise ValueError('broken here')\n"
+    app.write_bytes(firmware._compile("apps/gateway.py", broken, None))
     for _ in range(2):
         os.close(virtual._slave)
         with pytest.raises(BoardError, match="ValueError: broken here"):
@@ -311,7 +309,6 @@ def test_why_a_start_failed_is_said_in_safe_mode(on):
     board = Board(virtual.port)
     assert board.hello["app"] == "safe"
     assert "the last: ValueError: broken here" in board.refusal
-    (virtual.folder / "apps" / "gateway.py").unlink()
     app.write_bytes(kept)
     restart(board)
     assert (board.hello["app"], board.hello["golden"]) == ("gateway", "ok")

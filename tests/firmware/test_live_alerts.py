@@ -8,7 +8,7 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "gateway.cbm"
 
 LIVE = """
 import sys
-from apps.gateway import Gateway
+from apps.gateway import Gateway, finish
 from canbean.ring import head
 
 class Time:
@@ -56,6 +56,7 @@ def passes(seconds, frames=0):
     gateway.idle()
 
 gateway = Gateway(Board())
+finish(gateway)
 say = gateway.console._command
 """
 

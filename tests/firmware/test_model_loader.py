@@ -129,6 +129,6 @@ def test_a_gateway_says_that_its_golden_frames_fail(vm, tmp_path, packed):
     fingerprint[5] ^= 4
     other = cbm.Model({**packed.sections, "FPRN": bytes(fingerprint)})
     cbm.write(tmp_path / "m.cbm", other)
-    with VirtualBoard(tmp_path / "m.cbm", heap="28wK") as virtual, Board(virtual.port) as board:
+    with VirtualBoard(tmp_path / "m.cbm", heap="23wK") as virtual, Board(virtual.port) as board:
         assert board.hello["golden"] == "failed"
         assert "golden frame" in str(board.refusal)

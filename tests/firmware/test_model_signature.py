@@ -78,7 +78,7 @@ def test_the_virtual_board(vm, tmp_path, kind, signed_with, board_key, reason): 
     cbm.write(tmp_path / "m.cbm", small(kind), signed_with)
     with (
         # of the heap of the smallest board the ledger tells
-        VirtualBoard(tmp_path / "m.cbm", application(kind), heap="28wK", key=board_key) as virtual,
+        VirtualBoard(tmp_path / "m.cbm", application(kind), heap="23wK", key=board_key) as virtual,
         Board(virtual.port) as board,
     ):
         if board_key:

@@ -35,12 +35,12 @@ print(json.dumps(said))
 """
 SET = """
 import json, sys
-from commands import setting
+from commands import checked
 lines = []
 said = []
 for text in json.loads(sys.argv[1]):
     try:
-        lines = setting.added(lines, text.split())
+        lines = checked.added(lines, text.split())
     except ValueError as error:
         said.append(str(error))
 print(json.dumps([lines, said]))

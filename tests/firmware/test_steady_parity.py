@@ -87,7 +87,7 @@ def expected(of, log):
 def on_cpython(of, log):
     space = {}
     exec(ON_BOARD, space)
-    board, words = module("fingerprint").Fingerprint, module("alert").words
+    board, words = module("fingerprint").Fingerprint, module("alert_words").words
     return space["run"](board, words, Section(of.to_bytes()), frame_records(log)[1])
 
 
@@ -115,7 +115,7 @@ def test_micropython_says_the_same(vm, tmp_path):
         + """
 import json
 from binascii import a2b_base64
-from canbean.alert import words
+from canbean.alert_words import words
 from canbean.fingerprint import Fingerprint
 
 class Section:

@@ -12,7 +12,7 @@ from parity_cases import frame_records
 from viper32 import Kernel
 
 PATH = firmware.folder() / "canbean" / "fingerprint_viper.py"
-plain = firmware.module("bus").judge
+plain = firmware.module("fingerprint_plain").judge
 
 
 def crowded(rng, table):

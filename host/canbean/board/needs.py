@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from canbean.board.reach import Part
-from canbean.board.scopes import File, Own, imported, parse
+from canbean.board.scopes import COPIED, NATIVE, File, Own, imported, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 WITH = {
     "CHKS": ("canbean/checks", "canbean/check_words"),
@@ -21,18 +21,23 @@ WITH = {
 """Files of sections; those of detectors of windows are named in the firmware's `gates.py`, of kinds in its `kinds.py`."""
 RULES = "canbean/rules"
 """Loaded anew whenever the board's own lists change."""
+PASSING = (RULES, "canbean/verify")
+"""Files whose code passes, beside commands and what the firmware itself drops."""
 SELDOM = (
-    Part("canbean/alert", "words"),
+    Part("canbean/alert_words", "words"),
     Part("canbean/alert", "fields"),
-    Part("canbean/alert", "id_text"),
-    Part("canbean/alert", "severity"),
-    Part("canbean/alert", "unbucket"),
+    Part(COPIED, "id_text"),
+    Part(COPIED, "severity"),
+    Part(COPIED, "sixteenths"),
+    Part(COPIED, "unbucket"),
     Part("canbean/order_words", "words"),
     Part("canbean/escape", "escaped"),
     Part("canbean/display", "draw"),
 )
 """What only an alert needs: it is loaded in less time than the alert's line takes. Whatever stays loaded imports it within a
 function."""
+PLAIN = "_plain"
+"""How files end that say in bytecode what native code says."""
 GATES, NOVELTY, FEED = "canbean/gates", "canbean/novelty", "drivers/feed"
 GATEWAY, METER = "apps/gateway", "apps/roastmeter"
 KINDS = "canbean/kinds"
@@ -79,6 +84,8 @@ def files(contents: Mapping[str, bytes], app: str, board: str, sections: Mapping
     apart |= set(windows.values()) - named | {RULES}
     if not named:
         apart.add(GATES)
+    # loaded where native code does not run
+    apart |= {name for name in contents if name.endswith(PLAIN) and name[: -len(PLAIN)] + NATIVE in contents}
     head = sections.get("FPRN", b"")
     if len(head) < _FINGERPRINT.size or _FINGERPRINT.unpack_from(head)[2] >= _CLOSED:
         apart.add(NOVELTY)
@@ -99,7 +106,8 @@ def _detectors(gates: bytes) -> dict[str, str]:
     """The file of each section of a detector of windows."""
     for one in ast.parse(gates).body:
         if isinstance(one, ast.Assign) and ast.unparse(one.targets[0]) == "DETECTORS":
-            return {tag: f"canbean/{row[0]}" for tag, row in ast.literal_eval(one.value).items()}
+            rows = [row.split() for row in ast.literal_eval(one.value).split(",")]
+            return {tag: f"canbean/{module}" for tag, module, _ in rows}
     return {}
 
 
@@ -112,16 +120,28 @@ def _kinds(kinds: bytes) -> dict[str, str]:
 
 
 def _drivers(contents: Mapping[str, bytes], board: str, opens: Collection[str]) -> list[str]:
-    """What a board's file loads itself, but for functions that another application asks for."""
+    """What a board's file loads itself, but for functions that another application asks for, and for a bus that need not be there."""
     sources = parse(dict(contents))
     others = {name for names in OPENS.values() for name in names} - set(opens)
     found = set()
     for one in sources[board].tree.body:
         if isinstance(one, ast.FunctionDef) and one.name in others:
             continue
-        for node in ast.walk(one):
+        always = isinstance(one, ast.FunctionDef) and one.name == "open_bus"
+        for node in _always([one]) if always else ast.walk(one):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 for meaning in imported(sources[board], node, sources).values():
                     if isinstance(meaning, (Own, File)) and meaning.file.startswith("drivers/"):
                         found.add(meaning.file)
     return sorted(found)
+
+
+def _always(body: Iterable[ast.stmt]) -> Iterator[ast.AST]:
+    """What is there in any case of statements, and of the functions among them."""
+    for statement in body:
+        if isinstance(statement, ast.FunctionDef):
+            yield from _always(statement.body)
+            continue
+        yield from ast.walk(statement)
+        if any(isinstance(node, ast.Return) for node in ast.walk(statement)):
+            break

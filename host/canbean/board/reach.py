@@ -33,6 +33,7 @@ class Reach:
 
     Attributes:
         once: parts that run only until the application stands.
+        rest: those of them that run after the others.
         never: parts that nothing refers to.
         seldom: functions that may be loaded for each call, and what only they need.
     """
@@ -48,6 +49,7 @@ class Reach:
         seldom: Iterable[Part],
         starting: Iterable[Part] = (),
         without: Iterable[Part] = (),
+        finish: Own | None = None,
     ) -> None:
         """Follow every reference.
 
@@ -61,6 +63,7 @@ class Reach:
             seldom: functions that may be loaded for each call.
             starting: functions of files that are not joined, which run at start only.
             without: parts that this application never runs, whoever refers to them.
+            finish: what runs after `start`, when what that needed has left the heap.
         """
         self.sources = sources
         self.joined = set(joined)
@@ -75,6 +78,7 @@ class Reach:
         self.uses = {part: self._uses(sources[part.file], [node]) for part, node in parts.items()}
         roots = self._everything(self._rest(name) for name in sorted(self.joined))
         first = {Part(start.file, start.name)}
+        second = {Part(finish.file, finish.name)} if finish else set()
         functions = {part for part, node in parts.items() if isinstance(node, ast.FunctionDef)}
         # functions that other files ask for, which they may find in the file of what is loaded for each call
         offered: set[Part] = set()
@@ -90,17 +94,18 @@ class Reach:
                     roots |= self._everything([found]) - asked
         for name in sorted(later):
             # classes of files that are found by name, made at start
-            first |= {Part(file, f"{name}.__init__") for file in self.named} & set(parts)
+            (second or first).update({Part(file, f"{name}.__init__") for file in self.named} & set(parts))
             roots |= self.methods.get(name, set()) | {part for part in parts if part.name == name}
         for name, those in self.methods.items():
             if name.startswith("__") and name != "__init__":
                 roots |= those
         for name in sorted(passing):
-            first |= self._everything([self._uses(sources[name], sources[name].tree.body)])
+            (second or first).update(self._everything([self._uses(sources[name], sources[name].tree.body)]))
         while True:
             apart = (set(seldom) & set(parts)) - roots
             resident = self._closed(roots, apart)
-            once = self._closed(first, apart | resident)
+            once = self._closed(first | second, apart | resident)
+            self.rest = self._closed(second, apart | resident)
             data = {part for part in once if isinstance(parts.get(part), ast.Assign)}
             self.seldom = self._closed(apart, resident) & set(parts)
             # what the start hands on, and functions within functions, of which nobody knows how long they stay
@@ -110,6 +115,7 @@ class Reach:
             more |= {part for one in data for part in self.uses[one].called | self.uses[one].kept}
             more |= {part for part in once if _has_inner(parts[part])}
             more |= once & self.seldom
+            more |= self.rest & self._closed(first, apart | resident)
             more |= offered - self.seldom
             if more <= roots:
                 break

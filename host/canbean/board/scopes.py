@@ -19,11 +19,23 @@ PACKAGE = "canbean/__init__"
 BOOT = "canbean/boot"
 """The file of what runs once."""
 
+REST = "canbean/rest"
+"""The file of what runs once after that, when it has left the heap."""
+
 NATIVE = "_viper"
 """How files of native code end; they stay as they are."""
 
-SELDOM = "canbean/seldom"
-"""The file of what is loaded for each call."""
+SELDOM = "canbean/z"
+"""How files of what is loaded for each call begin, one for each source: so short that their names cost little."""
+
+COPIED = "canbean/said"
+"""Of what is loaded for each call what is small and needs nothing else: other files get it with their own."""
+
+PASSING = "canbean/passing"
+"""The file of the function that loads files whose code passes."""
+
+JOINED = "canbean/passing_joined"
+"""What stands in its place in a joined firmware."""
 
 Constant = int | str | bytes | tuple["Constant", ...]
 

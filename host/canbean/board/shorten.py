@@ -49,6 +49,8 @@ intersection isalpha isdigit isdisjoint islower isspace issubset issuperset isup
 popitem remove replace reverse rfind rindex rsplit rstrip setdefault sort split startswith strip to_bytes union update
 upper values add discard hex itemsize cast
 
+mount open stat
+
 accept bind close connect digest fileno flush getvalue hexdigest ioctl ipoll listen makefile modify poll read readinto
 readline readlines recv recv_into recvfrom register seek send sendall sendto setblocking setsockopt settimeout tell throw
 truncate unregister write args errno value buffer raw

@@ -170,6 +170,8 @@ def shared(module: ast.Module) -> ast.Module:
         )
         for text, node in used.items()
     ]
-    at = sum(isinstance(one, (ast.Import, ast.ImportFrom)) for one in module.body)
+    at = 0
+    while at < len(module.body) and isinstance(module.body[at], (ast.Import, ast.ImportFrom)):
+        at += 1
     module.body[at:at] = first
     return module

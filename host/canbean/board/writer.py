@@ -12,6 +12,7 @@ from canbean.board.scopes import (
     BOOT,
     CONST,
     PACKAGE,
+    PASSING,
     SELDOM,
     File,
     Meaning,
@@ -43,6 +44,7 @@ class Plan(Protocol):
     once: set[Part]
     seldom: set[Part]
     never: set[Part]
+    passing: set[str]
 
     def home(self, own: Own) -> str:
         """The output file of a name."""
@@ -51,13 +53,21 @@ class Plan(Protocol):
         """Whether it stands for a value that is known now."""
 
 
-Moved = tuple[str, str, ast.FunctionDef]
-"""A method that runs once: its class, its name there, itself."""
+LOAD = Own(PASSING, "passing")
+"""The function that loads files whose code passes."""
+Moved = tuple[str, str, str, ast.FunctionDef]
+"""A method that runs once: its output file, its class, its name there, itself."""
 
 
 def is_table(node: ast.stmt) -> bool:
     """Whether a statement makes an array of constants."""
     return isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("array(")
+
+
+def _names_of(file: str) -> tuple[str, str]:
+    """A file as a module that is loaded, and as a name of its folder's."""
+    name = file.replace("/", ".")
+    return f"sys.modules['{name}']", name
 
 
 class _Writer(ast.NodeTransformer):
@@ -114,6 +124,9 @@ class _Writer(ast.NodeTransformer):
         return None
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
+        if node.id == "__name__" and not isinstance(node.ctx, ast.Store):
+            # of what passes the name is another one
+            return ast.Constant(self.source.name.replace("/", "."))
         found = self.meaning(node.id)
         if isinstance(found, str):
             node.id = found
@@ -125,7 +138,8 @@ class _Writer(ast.NodeTransformer):
 
     def late(self, own: Own) -> bool:
         """Whether a name is in a file that is loaded by a statement within a function."""
-        return self.plan.home(own) in (own.file, SELDOM) and self.plan.home(own) != self.here
+        home = self.plan.home(own)
+        return home != self.here and (home == own.file or home.startswith(SELDOM))
 
     def own(self, own: Own, context: ast.expr_context, *, late: bool = False) -> ast.expr:
         if isinstance(context, ast.Load) and self.plan.constant(own):
@@ -168,17 +182,30 @@ class _Writer(ast.NodeTransformer):
             elif isinstance(found, Outside):
                 made.append(ast.ImportFrom(node.module, [alias], node.level))
             elif isinstance(found, File):
-                if self.plan.home(Own(found.file, "")) == found.file != PACKAGE:
+                if found.file in self.plan.passing:
+                    made.append(
+                        ast.Assign([ast.Name(alias.asname or alias.name, ast.Store())], self.load(found.file))
+                    )
+                elif self.plan.home(Own(found.file, "")) == found.file != PACKAGE:
                     made.append(ast.ImportFrom(found.file.split("/")[0], [alias], 0))
             elif self.functions and self.late(found) and not self.plan.constant(found):
                 # loaded when it is needed, from a file of its own
+                home = self.plan.home(found)
+                if home in self.plan.passing:
+                    taken_from = ast.Attribute(self.load(home), self.plan.tops[found], ast.Load())
+                    made.append(ast.Assign([ast.Name(self.plan.tops[found], ast.Store())], taken_from))
+                    continue
                 module = self.plan.home(found).replace("/", ".")
                 made.append(ast.ImportFrom(module, [ast.alias(self.plan.tops[found])], 0))
-                if self.plan.home(found) == SELDOM:
+                if self.plan.home(found).startswith(SELDOM):
                     # the package has both; another file may have neither
                     names = "" if self.here == PACKAGE else "import canbean, sys\n"
                     made += ast.parse(f'{names}del sys.modules["{module}"], {module}').body
         return made
+
+    def load(self, file: str) -> ast.Call:
+        """A file whose code passes, loaded."""
+        return ast.Call(self.own(LOAD, ast.Load()), [ast.Constant(file)], [])
 
     def tried(self, node: ast.ImportFrom, alias: ast.alias, found: Meaning) -> ast.stmt:
         """An import of a `try` at the top of a file: its name may come from elsewhere too."""
@@ -190,13 +217,22 @@ class _Writer(ast.NodeTransformer):
             return ast.ImportFrom(module, [ast.alias(self.plan.tops[found], name)], 0)
         return ast.ImportFrom(node.module, [ast.alias(alias.name, name)], node.level)
 
-    def visit_Try(self, node: ast.Try) -> ast.Try:
+    def visit_Delete(self, node: ast.Delete) -> ast.stmt | None:
+        """What passes has no names that would have to go."""
+        gone = {text for file in self.plan.passing for text in _names_of(file)}
+        left = [one for one in node.targets if ast.unparse(one) not in gone]
+        return ast.Delete([self.visit(one) for one in left]) if left else None
+
+    def visit_Try(self, node: ast.Try) -> ast.Try | list[ast.stmt]:
         self.trying += 1
         node.body = self.block(node.body)
         node.handlers = [self.visit_ExceptHandler(one) for one in node.handlers]
         node.orelse = self.block(node.orelse) if node.orelse else []
         node.finalbody = self.block(node.finalbody) if node.finalbody else []
         self.trying -= 1
+        if not node.handlers and all(isinstance(one, ast.Pass) for one in node.finalbody):
+            # nothing is left that had to be done in any case
+            return node.body
         return node
 
     def visit_Import(self, node: ast.Import) -> list[ast.stmt]:
@@ -293,9 +329,9 @@ class _Writer(ast.NodeTransformer):
                 part = Part(self.source.name, f"{original}.{one.name}")
                 one.name = short.get(one.name, one.name)
                 if part in self.plan.once:
-                    self.here = BOOT
-                    self.moved.append((node.name, one.name, self.function(one)))
-                    self.needs.add((BOOT, own))
+                    self.here = self.plan.home(Own(part.file, part.name))
+                    self.moved.append((self.here, node.name, one.name, self.function(one)))
+                    self.needs.add((self.here, own))
                 elif part not in self.plan.never:
                     made.append(self.function(one))
                 self.here = self.plan.home(own)
