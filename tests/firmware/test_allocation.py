@@ -32,6 +32,11 @@ class Section:
         return len(self.sections[tag])
     def part(self, tag, start, length):
         return self.sections[tag][start : start + length]
+    def into(self, tag, start, view):
+        import io
+        file = io.BytesIO(self.sections[tag])
+        file.seek(start)
+        file.readinto(view)
 
 watch = Watch(Section({sections!r}), None)
 records = {records!r}
@@ -71,6 +76,11 @@ class Section:
         return len(self.content)
     def part(self, tag, start, length):
         return self.content[start : start + length]
+    def into(self, tag, start, view):
+        import io
+        file = io.BytesIO(self.content)
+        file.seek(start)
+        file.readinto(view)
 
 known = Known({keys!r})
 detector = Detector(Section({section!r}), known)

@@ -32,6 +32,11 @@ class Section:
         return len(self.sections[tag])
     def part(self, tag, start, length):
         return self.sections[tag][start : start + length]
+    def into(self, tag, start, view):
+        import io
+        file = io.BytesIO(self.sections[tag])
+        file.seek(start)
+        file.readinto(view)
 
 class Kept:
     def __init__(self):

@@ -125,6 +125,11 @@ class Section:
         return len(self.content)
     def part(self, tag, start, length):
         return self.content[start : start + length]
+    def into(self, tag, start, view):
+        import io
+        file = io.BytesIO(self.content)
+        file.seek(start)
+        file.readinto(view)
 
 for content, records in json.load(open("cases.json")):
     print(json.dumps(run(Fingerprint, words, Section(a2b_base64(content)), a2b_base64(records))))
