@@ -1,11 +1,11 @@
 """Which of the fitted models a meter gets: error first, then that it never falls, then what it takes of the board.
 
-The rule, which `roast fit` prints: of the models within the board's milliseconds, the one of the least error on lots
-left out; where that falls somewhere on the path (`canbean.roast.monotone`) and one that never falls is within one
-standard error of it, the best of those (the one-standard-error rule: Breiman et al., "Classification and Regression
-Trees", 1984, section 3.4.3); and of those within 5 % the one of the fewest bytes: with some tens of pairs so small a
-difference is chance, and the larger model the likelier one to have learned it. With a single channel the best of those
-that never fall, always and by error alone: curves of one variable cost alike.
+The rule, which `roast fit` prints: of the models within the board's milliseconds, take the one of the least error on lots
+left out, and all that are within one standard error of it, since with some tens of pairs so small a difference is chance; if
+one of these never falls on the path (`canbean.roast.monotone`), only those; of them the one of the fewest bytes, for a larger
+model is the likelier one to have learned that chance (the one-standard-error rule: Breiman et al., "Classification and Regression
+Trees", 1984, section 3.4.3). With a single channel the best of those that never fall, always and by error alone: curves of one
+variable cost alike.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-NEAR = 1.05
 BOARD_MS = 50.0
 RULE = (
-    f"least error on lots left out, within {BOARD_MS:g} ms on the board; one that never falls if it is within one standard "
-    "error of that; of those within 5 % the fewest bytes (with one channel: the least error of those that never fall)"
+    f"of those within one standard error of the least error on lots left out, and {BOARD_MS:g} ms on the board, the fewest bytes; "
+    "one that never falls if there is one (with one channel: the least error of those that never fall)"
 )
 
 
@@ -63,11 +62,9 @@ class Candidate:
 def choose(candidates: Sequence[Candidate], *, one_channel: bool) -> str:
     """The name of the model that the rule chooses; of equals the first by name."""
     order = sorted(candidates, key=lambda c: (c.rmse, c.size, c.name))
-    best = order[0]
     rising = [c for c in order if c.monotone]
-    if not best.monotone and rising and (one_channel or rising[0].rmse <= best.rmse + best.deviation):
-        order, best = rising, rising[0]
     if one_channel:
-        return best.name
-    near = [c for c in order if c.rmse <= NEAR * best.rmse and (c.monotone or not best.monotone)]
+        return (rising or order)[0].name
+    near = [c for c in order if c.rmse <= order[0].rmse + order[0].deviation]
+    near = [c for c in near if c.monotone] or near
     return min(near, key=lambda c: (c.size, c.rmse, c.name)).name
