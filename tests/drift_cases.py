@@ -18,6 +18,11 @@ class Section:
         return len(self.content)
     def part(self, tag, start, length):
         return self.content[start : start + length]
+    def into(self, tag, start, view):
+        import io
+        file = io.BytesIO(self.content)
+        file.seek(start)
+        file.readinto(view)
 
 class Bus(Known):
     # With the gap of the frame that has just been scored.

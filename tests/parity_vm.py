@@ -80,6 +80,11 @@ class Section:
         return len(self.content)
     def part(self, tag, start, length):
         return self.content[start : start + length]
+    def into(self, tag, start, view):
+        import io
+        file = io.BytesIO(self.content)
+        file.seek(start)
+        file.readinto(view)
 def make(section):
     known = Fingerprint(Section(section))
     now = known.now

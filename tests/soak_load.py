@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import numpy as np
 
@@ -143,10 +145,13 @@ def soak(
         on_alert: called with each alert.
     """
     made, gateway = gateway_of(*names)
-    firmware.build(folder, "gateway", "linux", architecture="x64")
-    board = firmware._compile("soak.py", Path(__file__).with_name("soak_board.py").read_bytes(), "x64")
-    (folder / "boards" / "soak.mpy").write_bytes(board)
-    (folder / "main.py").write_text((folder / "main.py").read_text().replace("linux", "soak"))
+    # joined for its model, as it is flashed, with this board in the place of Linux
+    tree = folder / "tree"
+    shutil.copytree(firmware.folder(), tree)
+    shutil.copy(Path(__file__).with_name("soak_board.py"), tree / "boards" / "linux.py")
+    with mock.patch.object(firmware, "folder", return_value=tree):
+        firmware.build(folder, "gateway", "linux", architecture="x64", model=made)
+    shutil.rmtree(tree)
     cbm.write(folder / "model.cbm", made)
     (folder / "plan.txt").write_text(f"{rounds} {seconds} {ROUND_S}")
     one = traffic(1, attacked=True)

@@ -1,6 +1,7 @@
 """Clocks three times: numpy on the host, the firmware on CPython, the firmware on MicroPython; and in a whole watch."""
 
 import base64
+import io
 import json
 import struct
 from array import array
@@ -183,6 +184,11 @@ def test_a_whole_watch_raises_the_alerts_of_the_host():
 
         def part(self, tag, start, length):
             return sections[tag][start : start + length]
+
+        def into(self, tag, start, view):
+            file = io.BytesIO(sections[tag])
+            file.seek(start)
+            file.readinto(view)
 
     class Lines:
         def alert(self, make, what):
