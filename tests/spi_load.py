@@ -19,8 +19,9 @@ FRAME_US = 230
 """Of a frame with 8 bytes and a standard identifier at 500 kbit/s: 111 bits and some stuffing."""
 LOADS = (25, 50, 75, 100)
 """Of the bus, percent."""
-BOARDS = {"slow": (150, 2500), "fast": (30, 150)}
-"""Microseconds that a transaction and a frame's detectors take: so that the board loses most of a full bus, or keeps up."""
+BOARDS = {"slow": (50, 100, 2500), "fast": (10, 20, 150)}
+"""Microseconds that a transaction, a frame's record and its detectors take: so that the board loses most of a full bus, or
+keeps up."""
 
 
 class Timed(Chip):
@@ -35,9 +36,10 @@ class Timed(Chip):
         self.frames = 0
 
     def cs(self, level: int) -> None:
-        super().cs(level)
+        # a buffer that is being read is full until its end
         if level:
             self.pass_time(self.transaction_us)
+        super().cs(level)
 
     def pass_time(self, us: int) -> None:
         """Lets time pass and frames come."""
@@ -63,13 +65,14 @@ def arrivals(percent: int) -> Iterable[int]:
 
 
 def load(
-    percent: int, transaction_us: int, frame_us: int, *, wired: bool, count: int = 5000
+    percent: int, transaction_us: int, record_us: int, frame_us: int, *, wired: bool, count: int = 5000
 ) -> dict[str, float]:
     """`count` frames received through a ring of 16, each then scored for `frame_us`.
 
     Args:
         percent: the load of the bus.
         transaction_us: of an SPI transaction.
+        record_us: of what is done with a frame between the transaction that read it and the next one.
         frame_us: of a frame's detectors.
         wired: whether INT is.
         count: frames.
@@ -80,7 +83,13 @@ def load(
     )
     with firmware_drivers.names():
         driver.start(500000, True, None)
-    clock = firmware.module("clock").Clock(lambda: chip.now & 0x3FFFFFFF)
+
+    def ticks_us() -> int:
+        # read once a frame
+        chip.pass_time(record_us)
+        return chip.now & 0x3FFFFFFF
+
+    clock = firmware.module("clock").Clock(ticks_us)
     ring = firmware.module("ring").Ring(16)
     chip.bytes = chip.transactions = chip.frames = got = 0
     while got < count:

@@ -68,20 +68,17 @@ class Gateway:
         self.overflows = self.unwatched = self.until = 0
         console.refused = None
         try:
-            self.open()
+            # the bus's driver, where this board has one
+            self.bus = board.open_bus()
+            if self.bus:
+                from canbean.clock import Clock
+                from canbean.ring import Ring
+
+                self.ring = Ring(board.RING)
+                self.clock = Clock(board.ticks_us)
+                console.pause = 1
         except Exception as error:
             console.refused = str(error) or type(error).__name__
-
-    # The bus's driver, where this board has one.
-    def open(self):
-        self.bus = self.board.open_bus()
-        if self.bus:
-            from canbean.clock import Clock
-            from canbean.ring import Ring
-
-            self.ring = Ring(self.board.RING)
-            self.clock = Clock(self.board.ticks_us)
-            self.console.pause = 1
 
     # Starts the bus; one that does not start, or goes away, is tried again once a second. -> why it does not, or None
     def begin(self, rate):

@@ -11,8 +11,6 @@ _RESET = const(0xC0)
 _READ = const(3)
 _MODIFY = const(5)
 _READ_STATUS = const(0xA0)
-# registers
-_CANCTRL = const(0x0F)
 _TEC = const(0x1C)
 _CANINTF = const(0x2C)
 _EFLG = const(0x2D)
@@ -26,8 +24,7 @@ class Mcp2515:
         self.cs = cs
         self.wired = wired
         self.crystal = crystal
-        # a receive buffer behind its instruction, and a status
-        self.one = bytearray(14)
+        self.one = bytearray(14)  # a receive buffer behind its instruction, and a status
         self.two = bytearray(2)
         self.stop()
         self.overflows = self.faults = 0
@@ -53,48 +50,50 @@ class Mcp2515:
     # Frames into the ring while there are any and it has room; without INT at most the two that are there. -> how many
     def receive(self, ring, clock):
         before = ring.count
-        while ring.count < ring.n:
-            # low twice, or it is noise on the wire
-            if self.interrupt and (self.interrupt() or self.interrupt()):
-                # both buffers are empty
-                self.first = 1
-                break
+        while not self.empty() and ring.count < ring.n:
             there = 1
             if self.first > 1 or not self.direct:
                 self.two[0] = _READ_STATUS
                 there = self.transfer(self.two)[1]
                 if not there & 3 or there > 15:
-                    # INT does not tell the truth, or nothing answers
-                    self.unwire()
+                    self.unwire()  # INT does not tell the truth, or nothing answers
                     break
-            # what is in the buffer that was read last came last
-            bit = self.first
-            for _ in range(2):
-                if there & bit and ring.count < ring.n:
-                    self.take(0x8C + 4 * bit, ring, clock)
-                    self.first = bit ^ 3
-                bit ^= 3
+            if there & 1 and not there & self.first & 2:
+                self.read(0x90, ring, clock)
+            if there & 2 and ring.count < ring.n:
+                self.read(0x94, ring, clock)
             if not self.interrupt:
-                if there & 3 < 3:
+                if not there & 2:
                     self.first = 1
                 break
         return ring.count - before
 
+    # READ RX BUFFER, into the next record. What is in buffer 0 after it was read came after what is in buffer 1 by then;
+    # whether that is empty is asked at once, before more frames come.
+    def read(self, instruction, ring, clock):
+        self.one[0] = instruction
+        self.transfer(self.one)
+        self.first = 0x98 - instruction >> 2
+        self.empty()
+        self.take(ring, clock)
+
+    # -> whether INT says that both buffers are empty. Then a frame comes into buffer 0, and needs no status.
+    def empty(self):
+        high = self.interrupt
+        if high and (high() or high()):  # low twice, or it is noise on the wire
+            self.first = 1
+            return True
+
     def unwire(self):
         self.interrupt = None
         self.direct = False
-        # the buffer, 1 or 2, to be read before the other
-        self.first = 1
+        self.first = 1  # the buffer, 1 or 2, to be read before the other
 
-    # READ RX BUFFER into the next record.
-    def take(self, instruction, ring, clock):
+    def take(self, ring, clock):
         b = self.one
-        b[0] = instruction
-        self.transfer(b)
         code = b[5]
         if code > 127:
-            # no register is so: nothing answers
-            return self.unwire()
+            return self.unwire()  # no register is so: nothing answers
         low = b[2]
         key = b[1] << 3 | low >> 5
         remote = low & 0x10
@@ -114,22 +113,29 @@ class Mcp2515:
     # -> state, how often it was found that the chip had lost frames, errors: its two counters, and how often it was found
     # that a message had been faulty, which is all that it tells while it only listens.
     def status(self):
-        b = self.ask(_READ, _CANCTRL, 0)
-        if b[2] != self.control:
+        b = self.registers(_TEC)
+        if b[5] != self.control:
             return "silent chip", self.overflows, self.faults
-        _, _, flags, eflg = self.ask(_READ, _CANINTF, 0, 0)
-        if flags & 3 and self.interrupt and self.interrupt():
-            # its wire is gone
-            self.unwire()
+        errors = b[2] + b[3]
+        b = self.registers(_CANINTF - 10)  # CANINTF and EFLG are the last two
+        flags, eflg = b[12], b[13]
+        if flags & 3 and self.empty():
+            self.unwire()  # its wire is gone
         if eflg & 0xC0:
             self.overflows += 1
             self.ask(_MODIFY, _EFLG, 0xC0, 0)
         if flags & 0x80:
             self.faults += 1
             self.ask(_MODIFY, _CANINTF, 0x80, 0)
-        b = self.ask(_READ, _TEC, 0, 0)
         state = "bus-off" if eflg & 0x20 else "passive" if eflg & 0x18 else "warning" if eflg & 1 else "ok"
-        return state, self.overflows, self.faults + b[2] + b[3]
+        return state, self.overflows, self.faults + errors
+
+    # Twelve from this one on, behind two bytes.
+    def registers(self, at):
+        b = self.one
+        b[0] = _READ
+        b[1] = at
+        return self.transfer(b)
 
     # Onto the bus, `code` + 64 for a remote frame; -> whether the chip took it.
     def send(self, key, code, data):
@@ -141,5 +147,4 @@ class Mcp2515:
     def stop(self):
         self.ask(_RESET)
         self.unwire()
-        # CANCTRL, once it is set
-        self.control = -1
+        self.control = -1  # CANCTRL, once it is set

@@ -46,10 +46,8 @@ class Mcp2515(mcp2515.Mcp2515):
     # seconds and microseconds
     now = array("i", bytes(8))
 
-    def take(self, instruction, ring, clock):
+    def take(self, ring, clock):
         b = self.one
-        b[0] = instruction
-        self.transfer(b)
         if b[5] > 127:
             return self.unwire()
         clock.read()

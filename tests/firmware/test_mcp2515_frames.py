@@ -69,6 +69,21 @@ def test_frames_that_arrive_while_it_reads_keep_their_order(stream, gaps, n):
     assert not bus.ring.lost
 
 
+@given(st.lists(st.integers(0, 2), max_size=20), st.integers(1, 3), st.booleans())
+def test_frames_that_arrive_between_two_looks_keep_their_order(bursts, n, wired):
+    """Also where the ring filled just when both buffers were empty, or one of them full."""
+    bus = Bus(n=n, wired=wired)
+    kept, got = [], []
+    for burst in bursts + [0] * 4:
+        for _ in range(burst):
+            key = len(kept)
+            if bus.chip.receive(key, 0) >= 0:
+                kept.append(key)
+        bus.receive()
+        got += [frame[0] for frame in bus.taken()]
+    assert got == kept
+
+
 def passes(filters, key):
     """What masks and filters mean, in plain Python."""
     for n in range(6):
@@ -192,10 +207,10 @@ def test_native_code_writes_the_same_record(bits, read, s, us):
     burst = bytearray(b"\x90" + read[0] + bytes((read[1],)) + read[2])
     kernel = Kernel(KERNEL, "record", bits)
     bus = Bus(start=False)
-    bus.driver.transfer = lambda b: b.__setitem__(slice(1, 14), burst[1:14])
+    bus.driver.one[:] = burst
     bus.clock.s, bus.clock.us = s, us
     bus.ring.put()
-    bus.driver.take(0x90, bus.ring, bus.clock)
+    bus.driver.take(bus.ring, bus.clock)
     records = bytearray(len(bus.ring.records))
     kernel(records, 19, bus.driver.one, array("i", (s, us)))
     assert records == bus.ring.records
@@ -292,20 +307,37 @@ for with_interrupt in (False, True):
     run(5000)
     print(gc.mem_alloc() - before)
     gc.enable()
+driver.control = 0x0B + 5
+def three():
+    return driver.first, driver.first, driver.first
+def taken(call):
+    gc.collect()
+    gc.disable()
+    before = gc.mem_alloc()
+    for i in range(100):
+        call()
+    after = gc.mem_alloc()
+    gc.enable()
+    return after - before
+for i in range(2):
+    of_three, of_status = taken(three), taken(driver.status)
+print(driver.status()[0] != "silent chip", of_status - of_three)
 """
 
 
 def test_receiving_allocates_nothing(vm, vm32):
-    assert vm.run(ALLOCATES.replace("{module}", "mcp2515")).split() == ["0", "0"]
-    assert vm.run(ALLOCATES.replace("{module}", "mcp2515_viper")).split() == ["0", "0"]
-    assert vm32(ALLOCATES.replace("{module}", "mcp2515")).split() == ["0", "0"]
+    """And its state no more than the three that it returns."""
+    said = ["0", "0", "True", "0"]
+    assert vm.run(ALLOCATES.replace("{module}", "mcp2515")).split() == said
+    assert vm.run(ALLOCATES.replace("{module}", "mcp2515_viper")).split() == said
+    assert vm32(ALLOCATES.replace("{module}", "mcp2515")).split() == said
 
 
 def test_transactions_and_bytes_of_a_frame():
     """At most 1.5 and 16 on average under load; none while the bus is silent, where INT is wired."""
     said = spi_load.spi_load(500)
     assert said["spi_transactions_per_frame"] <= 1.5
-    assert said["spi_transactions_per_frame_most"] <= 1.6
+    assert said["spi_transactions_per_frame_most"] <= 1.5
     assert said["spi_bytes_per_frame_most"] <= 16
     assert said["spi_transactions_per_frame_without_int"] <= 2
     assert said["spi_bytes_per_frame_without_int"] <= 16
