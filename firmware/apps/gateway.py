@@ -7,7 +7,7 @@ from canbean import const
 from canbean.console import Console
 
 _SLICE = const(16)  # frames between two looks at the serial line
-_REPLAY = const(5)  # seconds without a packet after which the bus is watched again
+_REPLAY = const(5)  # seconds without a packet after which a replay is over
 _GOT = const(3)  # an acknowledgement of drivers/feed.py
 _UP = const(("ok", "warning", "passive"))  # states in which frames may come
 
@@ -59,8 +59,8 @@ class Gateway:
         self.store = {}
         # the wall clock at time 0 and the second of uptime at which somebody told it
         self.epoch = None
-        # whether frames over the line need the board's key
-        self.locked = False
+        # frames over the line: 0 anybody's, 1 refused for want of the board's key, 3 taken until a replay is over
+        self.locked = 0
         # bit rate and whether the bus's driver only listens, or None; its state; the second in which that was looked at
         self.rate = self.state = None
         self.second = 0
@@ -103,6 +103,7 @@ class Gateway:
             self.begin(self.rate)
         if 0 < self.until < self.second:
             self.until = 0
+            self.locked &= 1
             self.lines.reset()
             self.watch.reset()
 
@@ -146,16 +147,22 @@ class Gateway:
 
             self.feed = Feed(self.lines, self.board.WINDOW, self.watch)
         if buffer[i] != _GOT:
-            if self.locked:
+            if self.locked == 1:
                 raise ValueError("needs the key: auth")
-            if self.bus:
-                self.until = self.second + _REPLAY
+            if self.bus or self.locked:
+                self.replay()
             else:
                 # from here on the feed takes them itself
                 self.console.link.on_packet = self.feed.packet
         self.feed.packet(buffer, i, end)
 
+    # A replay goes on, or may begin.
+    def replay(self):
+        self.until = _REPLAY + (self.second if self.bus else self.console.uptime() // 1000)
+
     def idle(self):
+        if self.locked > 1 and not self.bus and self.console.uptime() // 1000 > self.until:
+            self.locked = 1
         if self.feed:
             self.feed.idle()
         if self.due:

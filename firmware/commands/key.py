@@ -19,6 +19,6 @@ def run(app, words):
     console = app.console
     if hasattr(app, "locked"):
         # as it will be from the next start
-        app.locked = text != "none"
+        app.locked = int(text != "none")
         console.link.on_packet = app.packet
     console.lines.send("key", (("key", text != "none"),))

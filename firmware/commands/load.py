@@ -12,8 +12,8 @@ def run(app, _):
     board = console.board
     console.refused = board.refused
     if "key" in os.listdir():
-        # until the command `feed`
-        app.locked = True
+        # but for the replay after a command `feed`
+        app.locked = 1
     try:
         apply(app, board.settings)
     except Exception as error:
