@@ -24,7 +24,7 @@ from canbean.can.receiver import Receiver
 from canbean.cli.alarms import line_of
 from canbean.detect import model
 from canbean.detect.replay import replay
-from canbean.errors import BoardError, ModelError
+from canbean.errors import BoardError, FileError, ModelError
 from canbean.tiny import cbm
 from canbean_run import canbean, failed
 
@@ -258,6 +258,20 @@ def test_a_model_that_the_firmware_refuses(tmp_path):
     (tmp_path / "bad.cbm").write_bytes(b"CBM1")
     with pytest.raises(ModelError, match=r"bad\.cbm"):
         LiveWatch(tmp_path / "bad.cbm", print)
+
+
+def test_what_is_no_file_is_said(tmp_path):
+    with pytest.raises(FileError, match="is a folder, not a model"):
+        LiveWatch(tmp_path, print)
+    with pytest.raises(FileError, match=r"none\.cbm: cannot read this model: No such file"):
+        LiveWatch(tmp_path / "none.cbm", print)
+
+
+@pytest.mark.parametrize("text", ["3f" * 32, "of the car"])
+def test_a_file_named_key_beside_a_model_is_no_boards_key(tmp_path, text):
+    (tmp_path / "key").write_text(text)
+    (tmp_path / "m.cbm").write_bytes(MODEL.read_bytes())
+    assert LiveWatch(tmp_path / "m.cbm", print).digest == LiveWatch(MODEL, print).digest
 
 
 def test_a_board_in_slcan_mode_is_a_bus(vm):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from canbean.board.firmware import module
 from canbean.can.frames import LENGTHS
 from canbean.errors import ModelError
+from canbean.files import read_bytes
 
 if TYPE_CHECKING:
     import os
@@ -46,6 +48,7 @@ class LiveWatch:
                 without `boot`, `seq` and `crc`.
 
         Raises:
+            FileError: there is no such file, it is a folder, or it cannot be read.
             ModelError: the firmware refuses the model.
         """
         self.frames = 0
@@ -54,16 +57,21 @@ class LiveWatch:
         self._base_s: int | None = None
         self._record = bytearray(RECORD)
         watch = module("watch")
-        try:
-            loaded = module("model").Model(str(Path(path)), APP, watch.SECTIONS)
-            self._watch = watch.Watch(loaded, _lines(on_line))
-            self._watch.golden(loaded)
-            if PLAN in loaded.sections:
-                self.unseen = 0
-                self._filters = _filters(loaded.read(PLAN))
-            loaded.close()
-        except (ValueError, OSError, IndexError, struct.error) as error:
-            raise ModelError(f"{path}: {error}") from error
+        blob = read_bytes(path, "model")
+        # in a folder of its own: a file named `key` beside a model would be a board's key
+        with TemporaryDirectory() as folder:
+            alone = Path(folder) / "model.cbm"
+            alone.write_bytes(blob)
+            try:
+                loaded = module("model").Model(str(alone), APP, watch.SECTIONS)
+                self._watch = watch.Watch(loaded, _lines(on_line))
+                self._watch.golden(loaded)
+                if PLAN in loaded.sections:
+                    self.unseen = 0
+                    self._filters = _filters(loaded.read(PLAN))
+                loaded.close()
+            except (ValueError, OSError, IndexError, struct.error) as error:
+                raise ModelError(f"{path}: {error}") from error
         self.digest: str = loaded.digest
 
     @property
