@@ -1,6 +1,7 @@
 """The host's end of the line: ports that are not there, boards that do not answer, lines that are noise."""
 
 import os
+import time
 import tty
 
 import pytest
@@ -56,6 +57,21 @@ def test_a_board_that_talks_before_and_after_a_reset(monkeypatch):
     board = Board("memory", clock=memory.clock)
     assert board.hello["app"] == "gateway"
     assert (board.lines.noise, board.lines.lost) == (0, 0)
+
+
+def test_records_of_a_board_that_falls_silent(monkeypatch):
+    memory = MemoryBoard()
+    monkeypatch.setattr(link.serial, "serial_for_url", lambda *args, **kwargs: memory)
+    board = Board("memory", clock=memory.clock)
+    memory.outgoing += lines_of(3, "0000beef") + b"noise"
+    got = []
+    with pytest.raises(BoardError, match=r"^memory: the board has said nothing for 0\.05 s") as caught:
+        for record in board.records(silence=0.05):
+            got.append(record.values.get("i"))
+            # longer than that
+            time.sleep(0.06)
+    assert [i for i in got if i is not None] == [0, 1, 2]
+    assert "\n" not in str(caught.value)
 
 
 def test_a_late_hello_is_waited_for(monkeypatch):

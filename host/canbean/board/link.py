@@ -221,14 +221,24 @@ class Board:
                 self.refusal = str(record.values.get("reason"))
             yield record
 
-    def records(self) -> Iterator[Record]:
-        """Every record as it comes, without end.
+    def records(self, silence: float = 60.0) -> Iterator[Record]:
+        """Every record as it comes.
+
+        Args:
+            silence: seconds without a whole line after which no more is waited for.
 
         Raises:
-            BoardError: the port is gone.
+            BoardError: the board has been silent for so long, or the port is gone.
         """
-        while True:
-            yield from self.read()
+        end = time.monotonic() + silence
+        while time.monotonic() < end:
+            for record in self.read():
+                yield record
+                # what is done with a record may take its time
+                end = time.monotonic() + silence
+        raise BoardError(
+            f"{self.port}: the board has said nothing for {silence:g} s: is it still plugged in?"
+        )
 
     def ask(self, text: str, kind: str, timeout: float = 5.0) -> Record:
         """Send a command and wait for the first line of type `kind`.
