@@ -91,7 +91,8 @@ def load(
 
     clock = firmware.module("clock").Clock(ticks_us)
     ring = firmware.module("ring").Ring(16)
-    chip.bytes = chip.transactions = chip.frames = got = 0
+    chip.bytes = chip.transactions = chip.frames = got = disorder = 0
+    last = -1
     while got < count:
         before = chip.transactions
         arrived = driver.receive(ring, clock)
@@ -103,9 +104,18 @@ def load(
             chip.pass_time(10)
         got += arrived
         while ring.count:
+            # its identifier counts
+            key = int.from_bytes(ring.records[ring.first + 7 : ring.first + 9], "little")
+            disorder += not 0 < (key - last & 0x7FF) < 0x400
+            last = key
             ring.take()
             chip.pass_time(frame_us)
-    return {"transactions": chip.transactions / got, "bytes": chip.bytes / got, "seen": got / chip.frames}
+    return {
+        "transactions": chip.transactions / got,
+        "bytes": chip.bytes / got,
+        "seen": got / chip.frames,
+        "disorder": disorder,
+    }
 
 
 def spi_load(count: int = 2000) -> dict[str, float]:
@@ -124,4 +134,5 @@ def spi_load(count: int = 2000) -> dict[str, float]:
             said[f"spi_{what}_per_frame{suffix}"] = round(sum(each) / len(each), 3)
             if wired:
                 said[f"spi_{what}_per_frame_most"] = round(max(each), 3)
+        said[f"spi_frames_out_of_order{suffix}"] = sum(run["disorder"] for run in runs)
     return said

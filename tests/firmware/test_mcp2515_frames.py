@@ -339,6 +339,7 @@ def test_transactions_and_bytes_of_a_frame():
     assert said["spi_transactions_per_frame"] <= 1.5
     assert said["spi_transactions_per_frame_most"] <= 1.5
     assert said["spi_bytes_per_frame_most"] <= 16
+    assert said["spi_frames_out_of_order"] == 0
     assert said["spi_transactions_per_frame_without_int"] <= 2
     assert said["spi_bytes_per_frame_without_int"] <= 16
     bus = Bus()
