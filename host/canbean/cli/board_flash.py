@@ -78,6 +78,13 @@ def flash(
     baud: Annotated[
         int, typer.Option(min=9600, max=3_000_000, help="Bits per second while the image is written.")
     ] = 460_800,
+    romfs: Annotated[
+        bool | None,
+        typer.Option(
+            "--romfs/--no-romfs",
+            help="Firmware into the ROMFS, from where it runs with less heap, or as files; ROMFS where there is one if not given.",
+        ),
+    ] = None,
     key: BoardKey = None,
     as_json: AsJson = False,
 ) -> None:
@@ -93,7 +100,7 @@ def flash(
     if fetch and image is not None:
         raise UsageError("give --image or --fetch, not both")
     secret = secret_of(key)
-    runs, blob, firmware = job.check(profile, steps, application, model, secret)
+    runs, blob, firmware = job.check(profile, steps, application, model, secret, romfs=bool(romfs))
     chosen = images.read(image, profile) if image is not None else None
     where = port or ports.choose(profile, _ask if sys.stdin.isatty() else None)
     if fetch and not dry_run:
@@ -104,7 +111,7 @@ def flash(
         if chosen is None:
             raise images.missing(profile, _typed())
     ports.check_free(where)
-    wanted = Job(profile, where, steps, runs, model, blob, firmware, chosen, secret, erase, baud)
+    wanted = Job(profile, where, steps, runs, model, blob, firmware, chosen, secret, erase, baud, romfs)
     with _showing() as show:
         work = Flash(wanted, _typed(), show)
         if dry_run:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 HEAP = "32wK"
 """Of the VM: the smallest board's 23 Ki and what the stand-ins of its chip take, which a chip has no heap for."""
+ROMFS_HEAP = "192wK"
+"""The same and a copy of the ROMFS; a w is two bytes on 64 bits."""
 WAIT_MS = 20
 MOST = 65536
 """Bytes that may wait for the host before the VM has to."""
@@ -46,13 +48,21 @@ class BareBoard:
         flash: its memory.
     """
 
-    def __init__(self, board: str = "wemos-d1-mini", faults: Faults | None = None, heap: str = HEAP) -> None:
+    def __init__(
+        self,
+        board: str = "wemos-d1-mini",
+        faults: Faults | None = None,
+        heap: str | None = None,
+        *,
+        romfs: bool = False,
+    ) -> None:
         """Make it; `with` or `start` plugs it in.
 
         Args:
             board: name of a profile whose chip is an ESP8266.
             faults: what goes wrong; nothing if not given.
             heap: the VM's, as its -X heapsize takes it.
+            romfs: whether its MicroPython has a ROMFS, before its files.
 
         Raises:
             BoardError: there is no VM, or no board of that name.
@@ -63,7 +73,8 @@ class BareBoard:
         self.faults = faults or Faults()
         self._profile = profile(board)
         self._vm = find_vm()
-        self._heap = heap
+        self._rom_bytes = self._profile.romfs_bytes if romfs else 0
+        self._heap = heap or (ROMFS_HEAP if romfs else HEAP)
         self._image = image()
         self._stopping = threading.Event()
         self._plugged = threading.Event()
@@ -83,6 +94,7 @@ class BareBoard:
             self.flash.path,
             (files, (self.flash.size - files) // SECTOR - 5),
             self.faults,
+            rom_bytes=self._rom_bytes,
         )
         self.port = str(self.folder / "port")
         self.plug()

@@ -39,7 +39,9 @@ class Supervisor:
         listens: whether it takes what is typed: a VM that starts forgets it, all but a ctrl-C, where a board keeps it.
     """
 
-    def __init__(self, vm: str, heap: str, flash: Path, files: tuple[int, int], faults: Faults) -> None:
+    def __init__(
+        self, vm: str, heap: str, flash: Path, files: tuple[int, int], faults: Faults, *, rom_bytes: int = 0
+    ) -> None:
         """Nothing runs yet.
 
         Args:
@@ -48,12 +50,14 @@ class Supervisor:
             flash: the file that is the flash.
             files: where in it the file system begins, and of how many sectors it is.
             faults: what goes wrong.
+            rom_bytes: of the ROMFS before the files; 0 for none.
         """
         self.line = -1
         self.started = self.listens = False
         self._command = [vm, "-X", f"heapsize={heap}", "-i", "-c", START]
         self._flash = flash
         self._files = files
+        self._rom_bytes = rom_bytes
         self._faults = faults
         self._process: subprocess.Popen[bytes] | None = None
         # in a raw REPL; on the way to one, and what has come meanwhile
@@ -75,6 +79,7 @@ class Supervisor:
             "CANBEAN_BLOCKS": str(sectors),
             "CANBEAN_CAUSE": str(cause),
             **({"CANBEAN_RAW": "1"} if raw else {}),
+            **({"CANBEAN_ROM": str(self._rom_bytes)} if self._rom_bytes else {}),
             **({} if self._faults.mpy is None else {"CANBEAN_MPY": str(self._faults.mpy)}),
         }
         self.line, terminal = os.openpty()
@@ -93,6 +98,8 @@ class Supervisor:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, **said},
+                # whatever goes wrong before it has its own files
+                cwd=self._flash.parent,
                 start_new_session=True,
             )
             # the shell has opened it when it says so; until then it must not be closed

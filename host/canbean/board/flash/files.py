@@ -2,6 +2,9 @@
 
 The folders of the firmware are its own: what else is in them goes. Everything else on a board, models, settings, key, what was
 calibrated, stays. `main.py` goes first and comes last, so that a board with half a firmware starts nothing.
+
+With a ROMFS the folders lie there, from where MicroPython runs bytecode in place, and `main.py` and the texts stay files. A board looks
+for modules among its files first, so that none of those folders may be left there.
 """
 
 from __future__ import annotations
@@ -14,11 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from canbean.board import firmware
+from canbean.board.flash import partition, romfs
 from canbean.errors import BoardError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from canbean.board.flash.partition import Partition
     from canbean.board.flash.repl import Repl
     from canbean.board.profiles import Profile
     from canbean.tiny.cbm import Model
@@ -54,14 +59,20 @@ for e in os.ilistdir():
 
 @dataclass(frozen=True)
 class Firmware:
-    """Files for a board, by their paths there."""
+    """Files for a board.
+
+    Attributes:
+        files: by their paths there.
+        rom: the image of a ROMFS with what else there is; empty where all are files.
+    """
 
     files: Mapping[str, bytes]
+    rom: bytes = b""
 
     @property
     def digest(self) -> str:
-        """16 hexadecimal digits of names and contents."""
-        whole = hashlib.sha256()
+        """16 hexadecimal digits of names and contents, and of where they lie."""
+        whole = hashlib.sha256(self.rom)
         for name in sorted(self.files):
             whole.update(f"{name}\0{len(self.files[name])}\0".encode())
             whole.update(self.files[name])
@@ -70,18 +81,26 @@ class Firmware:
     @property
     def size(self) -> int:
         """Bytes of all of them."""
-        return sum(map(len, self.files.values()))
+        return sum(map(len, self.files.values())) + len(self.rom)
+
+    def in_romfs(self) -> Firmware:
+        """The same with its folders in a ROMFS."""
+        inside = {name: content for name, content in self.files.items() if "/" in name}
+        beside = {name: content for name, content in self.files.items() if "/" not in name}
+        return Firmware(beside, romfs.image(inside))
 
 
-def build(board: Profile, app: str, model: Model | None, architecture: str | None) -> Firmware:
-    """The firmware for a board and a model, as `.mpy`.
+def build(
+    board: Profile, app: str, model: Model | None, architecture: str | None, *, rom: bool = False
+) -> Firmware:
+    """The firmware for a board and a model, as `.mpy`; `rom`: for a ROMFS, from which it takes less heap.
 
     Raises:
         BoardError: as `firmware.build`.
     """
     with tempfile.TemporaryDirectory(prefix="canbean-") as place:
         folder = Path(place)
-        firmware.build(folder, app, board.module, architecture=architecture, model=model)
+        firmware.build(folder, app, board.module, architecture=architecture, model=model, romfs=rom)
         return Firmware(
             {
                 path.relative_to(folder).as_posix(): path.read_bytes()
@@ -108,16 +127,22 @@ def read_manifest(repl: Repl) -> dict[str, str]:
     return dict(line.split() for line in said.split("\n") if len(line.split()) == 2)
 
 
-def copy(repl: Repl, wanted: Firmware, progress: Callable[[int, int], object]) -> tuple[int, int]:
+def copy(
+    repl: Repl,
+    wanted: Firmware,
+    progress: Callable[[int, int], object],
+    rom: Partition | None = None,
+) -> tuple[int, int]:
     """Put a firmware onto a board that is in its REPL; what is there already is not written again.
 
     Args:
         repl: of the board.
         wanted: the firmware.
         progress: called with the bytes that are there, and how many there are in all.
+        rom: where its ROMFS goes, if it has one.
 
     Returns:
-        How many files were written, and how many were there.
+        How many files were written, and how many were there; a block of the ROMFS counts as one.
 
     Raises:
         FullError: there is no room.
@@ -134,7 +159,8 @@ def copy(repl: Repl, wanted: Firmware, progress: Callable[[int, int], object]) -
         if found.get(name) != digests[name]
     ]
     strangers = [name for name in found if name not in wanted.files]
-    if missing or strangers:
+    blocks = [] if rom is None else partition.missing(repl, rom, wanted.rom)
+    if missing or strangers or blocks:
         repl.run(f"import os\nif {MAIN!r} in os.listdir():\n    os.remove({MAIN!r})")
         missing = [*(name for name in missing if name != MAIN), MAIN]
         write_manifest(
@@ -146,6 +172,11 @@ def copy(repl: Repl, wanted: Firmware, progress: Callable[[int, int], object]) -
         repl.run(f"import os\ntry:\n    os.mkdir({room!r})\nexcept OSError:\n    pass")
     total = wanted.size
     done = total - sum(len(wanted.files[name]) for name in missing)
+    if rom is not None:
+        repl.run(f"import os\nfor r in {ROOMS!r}:\n    if r in os.listdir():\n        os.rmdir(r)")
+        todo = sum(len(wanted.rom[at : at + rom.block]) for at in blocks)
+        if blocks:
+            partition.write(repl, rom, wanted.rom, blocks, partial(_add, progress, done - todo, total))
     for name in missing:
         content = wanted.files[name]
         before = done
@@ -159,7 +190,9 @@ def copy(repl: Repl, wanted: Firmware, progress: Callable[[int, int], object]) -
             repl.run(f"import os\nos.remove({MAIN!r})")
             raise BoardError(f"{repl.port}: {wrong[0]} reads back otherwise than it was written")
     write_manifest(repl, {**read_manifest(repl), "firmware": wanted.digest})
-    return len(missing), len(wanted.files) - len(missing)
+    in_rom = 0 if rom is None else -(-len(wanted.rom) // rom.block)
+    written = len(missing) + len(blocks)
+    return written, len(wanted.files) + in_rom - written
 
 
 def _add(progress: Callable[[int, int], object], before: int, total: int, part: int) -> None:

@@ -36,6 +36,7 @@ class Job:
         key: the board's, where it has one.
         erase: all of the flash before the image is written, with what is in it.
         baud: bits per second of esptool.
+        romfs: whether the firmware goes into a ROMFS; None where the board has one.
     """
 
     board: Profile
@@ -49,6 +50,7 @@ class Job:
     key: bytes | None = field(default=None, repr=False)
     erase: bool = False
     baud: int = 460_800
+    romfs: bool | None = None
 
     @property
     def digest(self) -> str:
@@ -57,7 +59,13 @@ class Job:
 
 
 def check(
-    board: Profile, steps: tuple[str, ...], app: str | None, model: Path | None, key: bytes | None
+    board: Profile,
+    steps: tuple[str, ...],
+    app: str | None,
+    model: Path | None,
+    key: bytes | None,
+    *,
+    romfs: bool = False,
 ) -> tuple[str, bytes, Firmware | None]:
     """Read the model and build the firmware.
 
@@ -67,6 +75,7 @@ def check(
         app: the application; None for the model's.
         model: the model file.
         key: the board's, where it has one: the model must be signed with it.
+        romfs: whether the firmware is to lie in a ROMFS for sure, where it takes less heap.
 
     Returns:
         The application, the model and the firmware, as `Job` has them.
@@ -95,7 +104,7 @@ def check(
     if "firmware" not in steps:
         return runs, blob, None
     # native code where the board has room for it: the image's processor is the profile's, which is checked there
-    made = files.build(board, runs, found, board.architecture if board.native else None)
+    made = files.build(board, runs, found, board.architecture if board.native else None, rom=romfs)
     return runs, blob, made
 
 

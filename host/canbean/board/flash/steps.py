@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from canbean.board import update
 from canbean.board.firmware import MPY_VERSION
-from canbean.board.flash import esptool, files, found, images, job, uf2
+from canbean.board.flash import esptool, files, found, images, job, partition, uf2
 from canbean.board.flash.prompt import prompt
 from canbean.board.flash.repl import FullError
 from canbean.board.link import Board
@@ -186,19 +186,30 @@ class Flash:
     def _plan_firmware(self) -> Outcome:
         made = self.job.firmware
         assert made is not None
-        if self.found.firmware == made.digest:
-            return Outcome("firmware", False, f"{self.job.app}, {made.digest}: there already")
-        return Outcome(
-            "firmware",
-            True,
-            f"{self.job.app}: {len(made.files)} files, {made.size:,} bytes, as far as they are not there",
-        )
+        if self._runs_firmware():
+            return Outcome("firmware", False, f"{self.job.app}, {self.found.firmware}: there already")
+        words = f"{self.job.app}: {len(made.files)} files, {made.size:,} bytes"
+        if self.job.romfs is not False:
+            where = ", into its ROMFS" if self.job.romfs else "; where the board has a ROMFS, into that"
+            words += f"{where}: an image of {len(made.in_romfs().rom):,} bytes"
+        return Outcome("firmware", True, f"{words}; as far as they are not there")
+
+    def _runs_firmware(self) -> bool:
+        """Whether it is there, where it is to be."""
+        made = self.job.firmware
+        assert made is not None
+        fits = set()
+        if self.job.romfs is not True:
+            fits.add(made.digest)
+        if self.job.romfs is not False:
+            fits.add(made.in_romfs().digest)
+        return self.found.firmware in fits
 
     def _firmware(self) -> Outcome:
         made, board, port = self.job.firmware, self.job.board, self.job.port
         assert made is not None
-        if self.found.firmware == made.digest and self.found.hello.get("app") != "safe":
-            return Outcome("firmware", False, f"{self.job.app}, {made.digest}: there already")
+        if self._runs_firmware() and self.found.hello.get("app") != "safe":
+            return Outcome("firmware", False, f"{self.job.app}, {self.found.firmware}: there already")
         with self._repl() as repl:
             about = repl.about()
             if about.platform not in {PLATFORMS[board.loader], "linux"}:
@@ -207,9 +218,18 @@ class Flash:
                     "was written: name the board that it is with --board, or another port"
                 )
             job.refuse_old(board, port, about.mpy, about.version, MPY_VERSION)
+            rom = None if self.job.romfs is False else partition.find(repl)
+            if rom is None and self.job.romfs:
+                instead = (
+                    f": put the image {board.romfs_image} on it with --image" if board.romfs_image else ""
+                )
+                raise BoardError(
+                    f"{port}: its MicroPython has no ROMFS; no firmware was copied, the board is as it was{instead}, or leave out --romfs"
+                )
+            wanted = made if rom is None else made.in_romfs()
             try:
                 written, there = files.copy(
-                    repl, made, lambda done, total: self._progress("firmware", done / total)
+                    repl, wanted, lambda done, total: self._progress("firmware", done / total), rom
                 )
             except FullError:
                 raise BoardError(
@@ -223,7 +243,8 @@ class Flash:
                 ) from None
             repl.reset()
         self.found = found.wait(port, board.baud, START_S)
-        words = f"{self.job.app}: {written} files written and read back, {there} there already"
+        what = "files" if rom is None else f"files and blocks of ROMFS ({len(wanted.rom):,} bytes)"
+        words = f"{self.job.app}: {written} {what} written and read back, {there} there already"
         return Outcome("firmware", written > 0, words)
 
     # --- model

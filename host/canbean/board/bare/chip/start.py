@@ -62,8 +62,13 @@ def mount():
     os.chdir("/")
 
 
+rom = None
+if os.getenv("CANBEAN_ROM"):
+    import rom
 mount()
 sys.path[:] = ["", "/lib"]
+if rom:
+    rom.mount()
 mpy = os.getenv("CANBEAN_MPY")
 if mpy:
     # `import sys` gives this one
@@ -78,7 +83,7 @@ if mpy:
 raw = os.getenv("CANBEAN_RAW")
 there = "main.py" in os.listdir() and not raw
 sys.modules["os"] = Os()
-del mount, mpy, raw, sys.modules["start"], sys.modules["chip"]
+del mount, mpy, raw, rom, sys.modules["start"], sys.modules["chip"]
 # from here on a ctrl-C interrupts (supervisor.py); a board takes longer than this to start
 print()
 if there:
