@@ -13,6 +13,7 @@ import pytest
 
 from canbean.board import Board, packets, settings, update
 from canbean.board.bare import BareBoard, Faults
+from canbean.board.bare.image import image
 from canbean.board.flash import found, ports
 from canbean.board.flash.repl import Repl
 from canbean.tiny import cbm, keys
@@ -34,6 +35,18 @@ def car(tmp_path_factory):
     return bus_model(tmp_path_factory.mktemp("model") / "car.cbm")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def impatient(tmp_path_factory):
+    """An esptool that gives up at once: nothing is lost on a pty."""
+    place = tmp_path_factory.mktemp("esptool") / "esptool.cfg"
+    place.write_text(
+        "[esptool]\nconnect_attempts = 1\nwrite_block_attempts = 1\nreset_delay = 0.01\ntimeout = 2\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ESPTOOL_CFGFILE", str(place))
+        yield
+
+
 @pytest.fixture
 def bare():
     with BareBoard() as board:
@@ -41,12 +54,18 @@ def bare():
 
 
 @pytest.fixture(scope="module")
-def alive(car):
-    """A board with all three on it."""
+def first(car):
+    """A bare board on which all three were put, and what that said."""
     with BareBoard() as board:
-        done = flash(board, car, "--image", board.image)
-        assert done.code == 0, done.err
-        yield board
+        yield board, flash(board, car, "--app", "gateway", "--image", board.image)
+
+
+@pytest.fixture(scope="module")
+def alive(first):
+    """A board with all three on it."""
+    board, done = first
+    assert done.code == 0, done.err
+    return board
 
 
 def flash(board, model, *more):
@@ -76,8 +95,8 @@ def again(board):
     board.plug()
 
 
-def test_from_a_bare_board_to_alerts(bare, car, tmp_path):
-    done = flash(bare, car, "--app", "gateway", "--image", bare.image)
+def test_from_a_bare_board_to_alerts(first, car, tmp_path):
+    bare, done = first
     assert done.code == 0, done.err
     assert "the flash erased, written and verified" in done.err
     assert f"gateway on wemos-d1-mini runs model {cbm.digest(car.read_bytes())[:16]}" in done.out
@@ -132,33 +151,33 @@ def test_a_dry_run_changes_nothing(alive, car):
 def test_every_fault_and_then_all_is_well(bare, car, monkeypatch):
     # nothing answers in most of this
     monkeypatch.setattr(found, "ASK_S", 0.3)
-    image = ("--image", bare.image)
+    with_image = ("--image", bare.image)
     stopped(flash(bare, car), "there is no image for it", "ESP8266_GENERIC", "--image")
 
     bare.faults.busy = True
     time.sleep(0.1)
-    stopped(flash(bare, car, *image), "busy", "the board is as it was", "close that program")
+    stopped(flash(bare, car, *with_image), "busy", "the board is as it was", "close that program")
     bare.faults.busy = False
     time.sleep(0.1)
 
     bare.faults.silent = True
-    stopped(flash(bare, car, *image), "no chip answers", "the board is as it was", "cable")
+    stopped(flash(bare, car, *with_image), "no chip answers", "the board is as it was", "cable")
     bare.faults.silent = False
 
     bare.faults.chip = "esp32"
-    stopped(flash(bare, car, *image), "an ESP32", "nothing was written", "--board")
+    stopped(flash(bare, car, *with_image), "an ESP32", "nothing was written", "--board")
     bare.faults.chip = "esp8266"
 
     bare.faults.bad_block = 3
-    stopped(flash(bare, car, *image), "after seq 3", "starts nothing now", "run the same command again")
+    stopped(flash(bare, car, *with_image), "after seq 3", "starts nothing now", "run the same command again")
     bare.faults.bad_block = None
 
     bare.faults.unplug_after = 120_000
-    stopped(flash(bare, car, *image), "the board went away", "starts nothing now", "plug it in again")
-    stopped(flash(bare, car, *image), "no such port", "plug the board in")
+    stopped(flash(bare, car, *with_image), "the board went away", "starts nothing now", "plug it in again")
+    stopped(flash(bare, car, *with_image), "no such port", "plug the board in")
     bare.plug()
 
-    assert "MicroPython 1.29.0" in flash(bare, car, *image, "--only", "image").err
+    assert "MicroPython 1.29.0" in flash(bare, car, *with_image, "--only", "image").err
     bare.faults.mpy = 5
     again(bare)
     stopped(
@@ -182,7 +201,7 @@ def test_every_fault_and_then_all_is_well(bare, car, monkeypatch):
     done = flash(bare, car)
     assert done.code == 0, done.err
     assert " 0 there already" not in done.err
-    assert not any(steps(flash(bare, car, *image, "--json")).values())
+    assert not any(steps(flash(bare, car, *with_image, "--json")).values())
 
 
 def test_unplugged_while_the_model_comes(alive, car):
@@ -201,9 +220,10 @@ def test_unplugged_while_the_model_comes(alive, car):
 
 def test_a_full_file_system(car):
     with BareBoard(faults=Faults(files_bytes=180 * 4096)) as board:
-        assert flash(board, car, "--only", "image", "--image", board.image).code == 0
+        board.flash.write(0, image())
+        again(board)
         with Repl(board.port) as repl:
-            repl.run("with open('junk', 'wb') as f:\n    for i in range(120): f.write(bytes(4096))")
+            repl.run("with open('junk', 'wb') as f:\n    for i in range(150): f.write(bytes(4096))")
         stopped(flash(board, car), "file system is full", "starts nothing now", "board shell", "--erase")
         assert canbean("board", "shell", "-p", board.port, "rm", "junk").code == 0
         done = flash(board, car)
