@@ -109,7 +109,7 @@ class Board:
 
     def run(self, code):
         self.said = ""
-        exec(code.replace("import vfs\n", ""), self.names)
+        exec(code.replace("import vfs", "pass"), self.names)
         return self.said
 
     def umount(self, _):

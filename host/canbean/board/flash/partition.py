@@ -8,6 +8,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from canbean.board.flash.repl import PIECE
 from canbean.errors import BoardError
 
 if TYPE_CHECKING:
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
 
     from canbean.board.flash.repl import Repl
 
-PIECE = 1024
-"""Bytes in one command: an ESP8266 has room for them and their base64."""
 MARK = 16
 """Hexadecimal digits of a block's SHA-256 that are compared, before all of the image's is."""
 # `rom` is memory to read from; where it is a block device, `own`, it is written as one. Names that the list of files has not.
-FIND = """import vfs
+FIND = """try:
+    import vfs
+except ImportError:
+    vfs = None
 rom = -1
 if hasattr(vfs, "rom_ioctl") and vfs.rom_ioctl(1) > 0:
     rom = vfs.rom_ioctl(2, 0)

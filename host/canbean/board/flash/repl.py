@@ -7,6 +7,7 @@ import contextlib
 import re
 import struct
 import time
+from base64 import b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PROMPT = b">>>"
-PIECE = 512
-"""Bytes of a file in one command: four times as many characters at most, for which an ESP8266 has room."""
+PIECE = 1024
+"""Bytes of a file in one command: an ESP8266 has room for them and their base64."""
 ARCHITECTURES = (
     None,
     "x86",
@@ -163,9 +164,9 @@ class Repl:
         pieces = [content[at : at + PIECE] for at in range(0, len(content), PIECE)] or [b""]
         try:
             for number, piece in enumerate(pieces):
-                code = f"w({piece!r})\n"
+                code = f"w(a('{b64encode(piece).decode()}'))\n"
                 if number == 0:
-                    code = f"f=open({beside!r},'wb')\nw=f.write\n{code}"
+                    code = f"from binascii import a2b_base64 as a\nf=open({beside!r},'wb')\nw=f.write\n{code}"
                 if number == len(pieces) - 1:
                     code += f"f.close()\nimport os\nos.rename({beside!r},{path!r})\n"
                 self.run(code)
