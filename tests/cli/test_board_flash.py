@@ -15,6 +15,7 @@ from canbean.board import Board, packets, settings, update
 from canbean.board.bare import BareBoard, Faults
 from canbean.board.bare.image import image
 from canbean.board.flash import found, ports
+from canbean.board.flash.prompt import prompt
 from canbean.board.flash.repl import Repl
 from canbean.tiny import cbm, keys
 from canbean_run import canbean, failed
@@ -343,6 +344,21 @@ def test_from_a_bare_board_to_a_roast_value(bare, tmp_path):
     assert done.code == 0, done.err
     assert "ok" in done.out
     assert not any(steps(flash(bare, roast, "--json")).values())
+    # a calibration stays, whatever else is put there
+    line = "calibration 2026-11-01 kitchen 400 100 2000 5 90 110 1900 3 95"
+    done = canbean("board", "settings", "--port", bare.port, "--set", line)
+    assert done.code == 0, done.err
+    with prompt(bare.port, 115200, found.ask(bare.port, 115200), None) as repl:
+        repl.run("import os\nos.remove('commands/status.mpy')\nos.remove('manifest')")
+        repl.reset()
+    time.sleep(0.5)
+    assert steps(flash(bare, roast, "--only", "firmware", "--json")) == {"firmware": True}
+    model = cbm.read(roast)
+    cbm.write(roast, cbm.Model({**model.sections, "META": cbm.encode_meta({**model.meta, "name": "other"})}))
+    assert steps(flash(bare, roast, "--only", "model", "--json")) == {"model": True}
+    with Board(bare.port) as there:
+        assert there.hello["model"] == cbm.digest(roast.read_bytes())[:16]
+        assert ("calibration", line.partition(" ")[2]) in settings.read(there).lines
 
 
 def test_a_shell_stops_what_runs_only_when_told_to(alive):

@@ -75,7 +75,7 @@ class Fit:
             ways.append(f"leave out {' and '.join(less)}")
         if not romfs and self.verdict is Verdict.ROMFS:
             ways.append(
-                f"put the firmware into the ROMFS of the image {self.board.romfs_image}, "
+                f"put the firmware into the ROMFS of the image {self.board.romfs_image} (board flash --romfs), "
                 f"where it takes about {self.size.ram_bytes(romfs=True):,}"
             )
         if not ways:
