@@ -96,6 +96,18 @@ def vm32(request):
 
 
 @pytest.fixture(scope="session")
+def impatient_esptool(tmp_path_factory):
+    """An esptool that gives up at once: nothing is lost on a pty."""
+    place = tmp_path_factory.mktemp("esptool") / "esptool.cfg"
+    place.write_text(
+        "[esptool]\nconnect_attempts = 1\nwrite_block_attempts = 1\nreset_delay = 0.01\ntimeout = 2\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ESPTOOL_CFGFILE", str(place))
+        yield
+
+
+@pytest.fixture(scope="session")
 def recordings():
     if not RECORDINGS.is_dir():
         pytest.skip("the recordings are not here")

@@ -134,9 +134,9 @@ def test_files_survive_an_image_that_is_written_again(written):
     assert "kept" in mpremote(written, "ls")
 
 
-def test_faults_of_the_chip(bare):
+def test_faults_of_the_chip(bare, impatient_esptool):
     bare.faults.silent = True
-    said = esptool(bare, "--connect-attempts", "1", "chip-id", code=2)
+    said = esptool(bare, "chip-id", code=2)
     assert "Failed to connect" in said
     bare.faults.silent = False
     bare.faults.chip = "esp32"

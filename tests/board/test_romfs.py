@@ -2,15 +2,21 @@
 
 import contextlib
 import random
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mpremote.romfs import make_romfs
 
+from canbean.board import firmware
 from canbean.board.flash import files, partition, romfs
 from canbean.board.profiles import profile
+from canbean.detect import board_cost
+from canbean.detect.model import unpack
 from canbean.errors import BoardError
+from canbean.tiny import cbm
 
 NAMES = st.text("abcdefgh_.0", min_size=1, max_size=9).filter(lambda name: name.strip("."))
 FILES = st.dictionaries(
@@ -92,6 +98,16 @@ with open("/rom/canbean/lines.mpy", "rb") as file:
     assert "/rom/canbean/lines.mpy" in done
     assert str(sorted(files.ROOMS)) in done
     assert done.endswith("True\n")
+
+
+def test_a_model_that_fits_with_a_romfs_alone(monkeypatch):
+    car = cbm.read(Path(__file__).parents[1] / "golden" / "gateway.cbm")
+    wemos = profile("wemos-d1-mini")
+    heap = board_cost.ram_bytes(unpack(car, "car"), romfs=True)
+    monkeypatch.setattr(firmware, "profile", lambda name: replace(profile(name), heap_left=heap))
+    with pytest.raises(BoardError, match="board flash --romfs"):
+        files.build(wemos, "gateway", car, None)
+    assert files.build(wemos, "gateway", car, None, rom=True).in_romfs().rom
 
 
 class Board:

@@ -21,7 +21,7 @@ from canbean.tiny import cbm, keys
 from canbean_run import canbean, failed
 from gateway_load import bus, bus_model
 
-pytestmark = pytest.mark.usefixtures("vm")
+pytestmark = pytest.mark.usefixtures("vm", "impatient_esptool")
 ROOT = Path(__file__).parents[2]
 MONITOR = """
 import signal
@@ -34,18 +34,6 @@ main()
 @pytest.fixture(scope="module")
 def car(tmp_path_factory):
     return bus_model(tmp_path_factory.mktemp("model") / "car.cbm")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def impatient(tmp_path_factory):
-    """An esptool that gives up at once: nothing is lost on a pty."""
-    place = tmp_path_factory.mktemp("esptool") / "esptool.cfg"
-    place.write_text(
-        "[esptool]\nconnect_attempts = 1\nwrite_block_attempts = 1\nreset_delay = 0.01\ntimeout = 2\n"
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ESPTOOL_CFGFILE", str(place))
-        yield
 
 
 @pytest.fixture
