@@ -28,7 +28,7 @@ def test_fit_prints_the_table_and_says_simulated(folder):
     )
     assert "ridge *" in done.out
     assert "monotone" in done.out
-    for words in ("rule: least error", "interval: ±", "Bland-Altman", "Deming"):
+    for words in ("rule: of those within one standard error", "interval: ±", "Bland-Altman", "Deming"):
         assert words in done.out
     assert "simulated data" in done.out
     assert "simulated" in (folder / "r.html").read_text()
