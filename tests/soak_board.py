@@ -1,7 +1,7 @@
 # ruff: noqa: PTH123, SIM115
-# The board of a soak (tests/soak_load.py), in the VM as boards/soak.py: its bus plays the file `round.bin` again and again as
-# fast as it is taken, and its ticks are those of the frames, wrapping at 2**30 as an ESP8266's. Every round it is asked for
-# its status; after `rounds` or `seconds` its serial line ends.
+# The board of a soak (tests/soak_load.py), in the VM in the place of boards/linux.py: its ticks are those of its bus
+# (soak_bus.py), wrapping at 2**30 as an ESP8266's. Every round it is asked for its status; after `rounds` or `seconds` its serial
+# line ends.
 import gc
 import sys
 import time
@@ -10,10 +10,8 @@ NAME = "soak"
 WINDOW = 10
 CHUNK = 128
 KEPT = 5
-RING = 32
+RING = 16
 BITRATE = 500000
-EACH = 8
-RECORD = 19
 WRAP = 0x3FFFFFFF
 
 with open("plan.txt") as file:
@@ -42,56 +40,6 @@ def heap_free():
     return gc.mem_free()
 
 
-class Bus:
-    file = None
-
-    def start(self, bitrate, listen_only, filters):
-        self.file = open("round.bin", "rb")
-        self.buffer = bytearray(RECORD * EACH)
-        self.base = State.us
-
-    def receive(self, ring, clock):
-        if State.asked < State.round:
-            # the line comes first: so each status is that of whole rounds
-            return 0
-        State.polls = 0
-        got = self.file.readinto(self.buffer) // RECORD
-        if not got:
-            self.file.seek(0)
-            self.base = self.base + round_s * 1000000 & WRAP
-            State.ms = State.ms + round_s * 1000 & WRAP
-            State.round += 1
-            return 0
-        b = self.buffer
-        for at in range(0, RECORD * got, RECORD):
-            now = self.base + (b[at] | b[at + 1] << 8) * 1000000
-            State.us = now + (b[at + 4] | b[at + 5] << 8 | (b[at + 6] & 15) << 16) & WRAP
-            clock.read()
-            to = ring.slot()
-            if to >= 0:
-                records = ring.records
-                s = clock.s
-                us = clock.us
-                records[to] = s & 255
-                records[to + 1] = s >> 8 & 255
-                records[to + 2] = s >> 16 & 255
-                records[to + 3] = s >> 24
-                records[to + 4] = us & 255
-                records[to + 5] = us >> 8 & 255
-                records[to + 6] = us >> 16 | b[at + 6] & 0xF0
-                for k in range(7, RECORD):
-                    records[to + k] = b[at + k]
-                ring.put()
-        return got
-
-    def status(self):
-        return "ok", 0, 0
-
-    def stop(self):
-        if self.file:
-            self.file.close()
-
-
 def watchdog():
     return None
 
@@ -101,7 +49,9 @@ def reset(error=None):
 
 
 def open_bus():
-    return Bus()
+    from drivers.soak import Bus
+
+    return Bus(State, round_s)
 
 
 def open_serial():

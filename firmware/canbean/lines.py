@@ -95,14 +95,16 @@ class Lines:
         if seq < 0:
             seq = self.seq
             self.seq = seq + 1
-        pieces = [b'{"type":"%s","boot":"%s","seq":%d' % (kind.encode(), self.boot, seq)]
+        for _, v in pairs:
+            # what cannot be said must not break off a line
+            value(v)
+        piece = b'{"type":"%s","boot":"%s","seq":%d' % (kind.encode(), self.boot, seq)
+        self.write(piece)
+        crc = crc32(piece)
         for key, v in pairs:
-            pieces.append(b',"%s":' % key.encode())
-            pieces.append(value(v))
-        crc = (0, 0)
-        for piece in pieces:
-            self.write(piece)
-            crc = crc32(piece, *crc)
+            for piece in (b',"%s":' % key.encode(), value(v)):
+                self.write(piece)
+                crc = crc32(piece, *crc)
         self.write(b',"crc":"%04x%04x"}\n' % crc)
 
     # Writes an alert, whose pairs are fields(*values), and keeps it: the values are shorter than the line.

@@ -1,11 +1,14 @@
 # `incidents N`: closed incidents of the store from record N on, oldest first, then a line that says whether there are more.
 import struct
 
-from canbean.alert import SIGNS
+from canbean.alert import KINDS
 from canbean.said import id_text
-from commands import store
+from commands import store_file
 
 READS = True
+# As in store_pack.py.
+_REST = "<IIIIIIIIHHBB4I"
+_SEVERITIES = "low", "medium", "high"
 _MOST = 16  # records a command: the bus is not looked at meanwhile
 
 
@@ -13,16 +16,16 @@ def run(app, words):
     number = int(words[0]) if words else 1
     damaged = 0
     try:
-        file = open(store.PATH, "rb")
+        file = open(store_file.PATH, "rb")
     except OSError:
         number, last = 1, 0
     else:
         with file:
-            last = store.last(file)
-            number = min(max(number, last - store.PLACES + 1, 1), last + 1)
+            last = store_file.last(file)
+            number = min(max(number, last - store_file.PLACES + 1, 1), last + 1)
             end = min(number + _MOST, last + 1)
             while number < end:
-                data = store.read(file, number)
+                data = store_file.read(file, number)
                 if data:
                     app.lines.send("stored", pairs(data))
                 else:
@@ -41,10 +44,10 @@ def run(app, words):
 
 
 def pairs(data):
-    record, skipped = struct.unpack(store.HEAD, data[:6])
-    values = struct.unpack(store.REST, data[6:-4])
+    record, skipped = struct.unpack(store_file.HEAD, data[:6])
+    values = struct.unpack(_REST, data[6:-4])
     boot, epoch, number, s, us, closed_s, closed_us, count, more, kinds, severity, n = values[:12]
-    names = [sign.split(" ")[0] for i, sign in enumerate(SIGNS.split(",")) if kinds >> i & 1]
+    names = [name for i, name in enumerate(KINDS.split(",")) if kinds >> i & 1]
     return (
         ("record", record),
         ("skipped", skipped),
@@ -57,5 +60,5 @@ def pairs(data):
         ("ids", str([id_text(key) for key in values[12 : 12 + n]]).replace("'", '"').encode()),
         ("more", more),
         ("kinds", str(names).replace("'", '"').encode()),
-        ("severity", store.SEVERITIES[severity]),
+        ("severity", _SEVERITIES[severity]),
     )

@@ -1,9 +1,10 @@
 # Alerts and the state of the bus as eight bytes each of the host's alerts.dbc.
 import struct
 
+from canbean.alert import KINDS
+
 # by their number there; 255 is a word that is not there
 DETECTORS = "fingerprint,sequence,clock,lstm,vae,mixture"
-KINDS = "unknown-id,dlc,timing,rate,missing,payload,counter,checksum,sequence,relation,bus-load"
 SEVERITIES = "low,medium,high"
 STATES = "ok,warning,passive,bus-off,silent chip"
 

@@ -19,8 +19,8 @@ READ = {
     "status", "stream", "tonino",
 }  # fmt: skip
 CHANGE = {
-    "bench", "feed", "incident", "key", "load", "put", "quit", "refused", "reset", "restart", "set", "settle", "store", "time",
-    "unset",
+    "bench", "feed", "incident", "key", "load", "put", "quit", "refused", "reset", "restart", "set", "settle", "store", "store_file",
+    "store_pack", "time", "unset",
 }  # fmt: skip
 MISSING = "this board has a key: give it with --key FILE"
 

@@ -146,6 +146,9 @@ def test_what_a_soak_finds_fault_with(tmp_path):
     last = said.status[-1]
     grown = [*said.status, {**last, "heap_free": last["heap_free"] - VARIES - 16}]
     assert "free heap fell" in replace(said, status=grown).faults()[0]
+    slowly = [{**last, "heap_free": last["heap_free"] - 4 * k} for k in range(60)]
+    many = replace(said, status=slowly, expected=said.alerts)
+    assert "fell in the middle" in many.faults()[0]
     assert "1 lines lost" in replace(said, lost=1).faults()[0]
     assert "no round" in replace(said, status=[]).faults()[-1]
     assert replace(said, ended=1, words="why").faults() == ["the VM ended with 1: why"]

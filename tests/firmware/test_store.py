@@ -72,13 +72,16 @@ class Board:
         self.ms = 0
         self.flash = flash
         self.lines = SimpleNamespace(boot=boot.encode(), send=self.send)
-        self.console = SimpleNamespace(uptime=lambda: self.ms)
+        self.console = SimpleNamespace(uptime=lambda: self.ms, rare=self.rare)
         self.incident = self.epoch = self.due = None
         self.store = {}
         self.number = 0
 
     def send(self, kind, pairs):
         self.said.append((kind, json.loads("{" + module("lines").body(pairs) + "}")))
+
+    def rare(self, name, what):
+        command(name, open=self.flash.open).run(self, what)
 
     def close(self, bits=500, key=0x2C5, after_s=60):
         """An incident is over."""
@@ -88,11 +91,11 @@ class Board:
         gathered.run(self, (self.number * 100, 7, key, "", ("timing", "", ""), bits, 100, self.number, 0))
         gathered.run(self, True)
         assert self.due == 0
-        command("store", open=self.flash.open).run(self, None)
+        self.rare("store", None)
 
     def passes(self, seconds):
         self.ms += 1000 * seconds
-        command("store", open=self.flash.open).run(self, [])
+        self.rare("store", [])
 
     @property
     def unstored(self):
@@ -183,6 +186,23 @@ def test_one_write_a_minute(board):
     assert board.listed(3)[0][0]["skipped"] == 0
 
 
+@pytest.mark.parametrize("part", ["store_pack", "store_file"])
+def test_an_incident_that_finds_no_heap_is_counted_or_waits(board, part):
+    def full(name, what):
+        if name == part:
+            raise MemoryError
+        rare(name, what)
+
+    rare, board.console.rare = board.console.rare, full
+    with pytest.raises(MemoryError):
+        board.close()
+    board.console.rare = rare
+    lost = part == "store_pack"
+    assert (board.unstored, bool(board.store.get("waiting"))) == (int(lost), not lost)
+    board.close()
+    assert [(one["number"], one["skipped"]) for one in board.listed()[0]] == [(1 + lost, 1)]
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 40), max_size=80))
 def test_writes_are_rare_and_every_incident_is_stored_or_counted(pauses):
@@ -265,6 +285,9 @@ class App:
         @classmethod
         def uptime(cls):
             return cls.ms
+        @staticmethod
+        def rare(name, what):
+            getattr(__import__("commands." + name), name).run(app, what)
 app = App()
 from commands import incident, store
 for n in range(70):

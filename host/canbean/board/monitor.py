@@ -30,7 +30,7 @@ RETRY_S = 1.0
 """Pause before a port that went away is tried again."""
 
 PLACES = 64
-"""Records in a board's store (`firmware/commands/store.py`)."""
+"""Records in a board's store (`firmware/commands/store_file.py`)."""
 
 CLOCK_S = 30
 """A board's clock that is further off is set again: noise may have changed a digit on its way."""
