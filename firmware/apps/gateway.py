@@ -41,7 +41,7 @@ def unload(watch):
     type(watch).golden = None
     del sys.modules["canbean.model"], canbean.model
     # what only alerts need, while there is room
-    from canbean import alert, alert_words  # noqa: F401
+    from canbean import alert, alert_words, known_words, stranger_words  # noqa: F401
 
     if watch.checks:
         from canbean import check_words  # noqa: F401

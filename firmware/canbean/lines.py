@@ -35,8 +35,8 @@ def value(v):
         return v
     if v is None:
         v = "null"
-    elif v is True or v is False:
-        v = "true" if v else "false"
+    elif isinstance(v, (bool, int)):
+        v = str(v).lower()
     elif isinstance(v, str):
         for byte in v.encode():
             if not 32 <= byte < 127 or byte == 34 or byte == 92:
@@ -45,8 +45,6 @@ def value(v):
                 v = escaped(v)
                 break
         v = '"%s"' % v
-    elif isinstance(v, int):
-        v = str(v)
     else:
         raise TypeError("not for a line")
     return v.encode()
@@ -118,7 +116,10 @@ class Lines:
                 self.kept.pop(0)
                 self.lost += 1
             self.kept.append((self.seq, fields, values))
-        self.send("alert", fields(*values))
+        # one that finds no heap leaves a gap, so that the host asks for it
+        seq = self.seq
+        self.seq = seq + 1
+        self.send("alert", fields(*values), seq)
 
     # The host has all alerts before line `seq`; with a `gap` it asks for the others.
     def got(self, seq, gap):

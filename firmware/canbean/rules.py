@@ -4,7 +4,7 @@ import struct
 from array import array
 
 from . import const
-from .alert_words import LENGTHS
+from .known_words import LENGTHS
 
 _HEADER = const(4)
 _MOST = const(64)

@@ -8,6 +8,7 @@ from commands import store_file
 READS = True
 # As in store_pack.py.
 _REST = "<IIIIIIIIHHBB4I"
+
 _SEVERITIES = "low", "medium", "high"
 _MOST = 16  # records a command: the bus is not looked at meanwhile
 

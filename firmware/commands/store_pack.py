@@ -14,7 +14,8 @@ _SHOWN = const(5)
 _MORE = const(6)
 _KINDS = const(7)
 _OVER = const(8)
-_WORST = const(36)
+
+_WORST = const(36)  # where a record has its severity
 
 
 # `closed`: incidents that are counted as unstored; the most severe, of them and of one that waits, is to wait.

@@ -29,6 +29,8 @@ def test_constants_are_those_of_the_file_they_are_from(name, source, found):
 def test_the_files_of_the_frame_path_are_among_them():
     assert {
         "alert_words.py",
+        "known_words.py",
+        "stranger_words.py",
         "bus.py",
         "fingerprint_plain.py",
         "order.py",
@@ -38,4 +40,4 @@ def test_the_files_of_the_frame_path_are_among_them():
 
 
 def test_so_are_those_of_commands():
-    assert {"settle.py", "status.py", "store.py"} <= {name for name, *_ in blocks()}
+    assert {"settle.py", "status.py", "store_pack.py"} <= {name for name, *_ in blocks()}

@@ -25,6 +25,8 @@ PASSING = (RULES, "canbean/verify")
 """Files whose code passes, beside commands and what the firmware itself drops."""
 SELDOM = (
     Part("canbean/alert_words", "words"),
+    Part("canbean/known_words", "known"),
+    Part("canbean/stranger_words", "stranger"),
     Part("canbean/alert", "fields"),
     Part(COPIED, "id_text"),
     Part(COPIED, "severity"),
