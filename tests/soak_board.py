@@ -1,4 +1,4 @@
-# ruff: noqa: PTH123, SIM115
+# ruff: noqa: PTH123
 # The board of a soak (tests/soak_load.py), in the VM in the place of boards/linux.py: its ticks are those of its bus
 # (soak_bus.py), wrapping at 2**30 as an ESP8266's. Every round it is asked for its status; after `rounds` or `seconds` its serial
 # line ends.

@@ -16,8 +16,10 @@ _SIGNS = const(
     "030330420"
     "260320   "
     "160410   "
+)  # fmt: skip
+_SIGN = const(
+    '%s{"class":"%s","confidence":0.%s,"atm":"ATM-T00%s","ics_v18":"%s","ics_v19":"%s","r155":"%s"}'
 )
-_SIGN = const('%s{"class":"%s","confidence":0.%s,"atm":"ATM-T00%s","ics_v18":"%s","ics_v19":"%s","r155":"%s"}')
 
 
 # What a kind may be a sign of: Auto-ISAC ATM, MITRE ATT&CK for ICS v18 and v19, UN R155 Annex 5. One text each: a heap that
