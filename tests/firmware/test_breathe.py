@@ -1,5 +1,7 @@
 """Between pieces of long judgements something else may be done, and nothing of what is said changes."""
 
+import io
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,9 @@ def test_the_watch_hands_its_hook_on():
 
         def part(self, tag, start, length):
             return sections[tag][start : start + length]
+
+        def into(self, tag, start, view):
+            io.BytesIO(sections[tag][start:]).readinto(view)
 
     watch = firmware.module("watch").Watch(Model(), None)
     for one in (watch.fingerprint, *watch.windows):
