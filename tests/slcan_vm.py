@@ -77,24 +77,22 @@ class Stand:
         key = records[at + 7] | records[at + 8] << 8 | records[at + 9] << 16 | (records[at + 10] & 63) << 24
         if key & 0x7FF == EVIL:
             id = ("%08X" % (key & 0x1FFFFFFF)) if key >> 29 else "%03X" % key
-            self.lines.send(
-                "alert",
-                (
-                    ("t", b"70000.123456"),
-                    ("id", id if records[at + 11] else None),
-                    ("bus", 0),
-                    ("detector", "lstm"),
-                    ("kind", "relation"),
-                    ("bits", b"31.0625"),
-                    ("threshold", b"12.5000"),
-                    ("expected", "x"),
-                    ("seen", "y"),
-                    ("severity", "high"),
-                    ("incident", 66000),
-                    ("hypotheses", b"[]"),
-                    ("dropped", 300),
-                ),
+            pairs = (
+                ("t", b"70000.123456"),
+                ("id", id if records[at + 11] else None),
+                ("bus", 0),
+                ("detector", "lstm"),
+                ("kind", "relation"),
+                ("bits", b"31.0625"),
+                ("threshold", b"12.5000"),
+                ("expected", "x"),
+                ("seen", "y"),
+                ("severity", "high"),
+                ("incident", 66000),
+                ("hypotheses", b"[]"),
+                ("dropped", 300),
             )
+            self.lines.alert(lambda: pairs, ())
 
 
 class App:

@@ -88,11 +88,11 @@ class Channel:
             self.state()
         self.score(records, at)
 
-    # In place of the lines'. An alert takes its number there, so that the host can tell afterwards that it came as frames.
+    # In place of the lines'. An alert has its number from there, so that the host can tell afterwards that it came as frames;
+    # one that is asked for again has an older one.
     def send(self, kind, pairs=(), seq=-1):
-        if kind != "alert" or seq >= 0:
+        if kind != "alert" or seq != self.app.lines.seq - 1:
             return
-        self.app.lines.seq += 1
         self.seq = self.seq + 1 & 255
         for i, data in enumerate(slcan_alerts.alert(pairs, self.seq)):
             self.message(i, data)
