@@ -71,7 +71,7 @@ class App:
         self.lines.gather = self.gather
         self.gathered = command("incident")
 
-    def send(self, kind, pairs):
+    def send(self, kind, pairs, _seq=-1):
         if kind == "incident":
             self.said.append(b'{"type":"%s",%s}' % (kind.encode(), module("lines").body(pairs).encode()))
 

@@ -89,12 +89,11 @@ def visible(chrome, node):
 
 
 def press(chrome, words):
-    """Click the visible button that says these words."""
-    found = chrome.run(
+    """Click the visible button that says these words, as soon as it may be pressed."""
+    chrome.wait(
         "(() => { const b = [...document.querySelectorAll('button')].find("
         f"(b) => b.offsetParent && !b.disabled && b.textContent === {words!r}); if (b) b.click(); return !!b; }})()"
     )
-    assert found, (words, chrome.text())
 
 
 def type_in(chrome, text):
