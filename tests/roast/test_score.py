@@ -43,6 +43,15 @@ def test_the_pairs_it_was_fitted_on_are_recognised(fitted):
     assert any("fitted on these very pairs" in w for w in score(fitted.model, fitted.pairs)["warnings"])
 
 
+def test_counts_are_no_reflectances(fitted):
+    percent = simulate.pairs(6, 2, seed=8)
+    small = replace(percent, channels=percent.channels / 4000)
+    calibrated = fitting.fit(small, models=["ridge"], calibrated=True).model
+    assert score(calibrated, small)["pairs"] == 12
+    with pytest.raises(ModelError, match=r"reads calibrated reflectances in percent, and .* holds counts"):
+        score(calibrated, percent)
+
+
 def test_channels_are_found_by_name_not_by_place(fitted):
     cups = simulate.cups(10, seed=2)
     turned = replace(

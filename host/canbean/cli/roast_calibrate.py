@@ -182,7 +182,7 @@ class _Person:
     def __init__(self, board: Board) -> None:
         self.board = board
         note(
-            "calibration: the meter should have been off for five minutes; ctrl-C ends, and leaves the board as it was"
+            "calibration: the meter should have been off for ten minutes; ctrl-C ends, and leaves the board as it was"
         )
 
     def lay(self, step: Step) -> None:

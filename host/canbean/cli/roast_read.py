@@ -14,8 +14,8 @@ from canbean.board.roastmeter import Link, follow, open_meter
 from canbean.cli.alarms import check_model
 from canbean.cli.output import json_line, note, results, table
 from canbean.cli.roast_live import COLUMNS, Screen, csv_row, line, live
-from canbean.errors import ModelError, UsageError
-from canbean.roast import meter, pairs, reading
+from canbean.errors import UsageError
+from canbean.roast import meter, pairs, reading, score
 from canbean.roast.trend import Trend
 from canbean.tiny import cbm
 
@@ -140,13 +140,10 @@ def read_samples(board: Board, opened: meter.Meter, found: pairs.Pairs) -> list[
 
     Raises:
         BoardError: the board does not answer.
-        ModelError: the pairs lack a channel of the model.
+        ModelError: the pairs do not hold what the model reads.
     """
     rows = []
-    for name in opened.channels:
-        if name not in found.channel_names:
-            raise ModelError(f"{found.name}: has no channel {name!r}, which the model reads")
-    values = found.channels[:, [found.channel_names.index(name) for name in opened.channels]]
+    values = score.channels(opened, found)
     for i, raw in enumerate(opened.regressor.features.readings(values)):
         board.command("sample " + " ".join(str(int(v)) for v in raw))
         reading = board.ask("read", "reading").values

@@ -9,13 +9,37 @@ import numpy as np
 from canbean.errors import ModelError
 from canbean.roast import measures, meter
 from canbean.roast.agreement import agreement
-from canbean.roast.fit import TOLERANCE, data
+from canbean.roast.fit import PERCENT_MOST, TOLERANCE, data
 from canbean.tiny import cbm
 from canbean.tiny.regressor import POINT
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from canbean.roast.meter import Meter
     from canbean.roast.pairs import Pairs
     from canbean.tiny.cbm import Model
+
+
+def channels(opened: Meter, pairs: Pairs, name: str = "model") -> NDArray[np.float64]:
+    """What pairs hold of the channels that a meter reads, (n, c), in the order in which it takes them.
+
+    Raises:
+        ModelError: one is absent, or they are counts of a unit where the meter takes reflectances.
+    """
+    for channel in opened.channels:
+        if channel not in pairs.channel_names:
+            have = ", ".join(pairs.channel_names)
+            raise ModelError(
+                f"{name}: reads the channel {channel!r}, which {pairs.name} does not have (it has {have})"
+            )
+    values = pairs.channels[:, [pairs.channel_names.index(channel) for channel in opened.channels]]
+    if opened.shown and opened.shown.calibrated and (np.abs(values) > PERCENT_MOST).any():
+        raise ModelError(
+            f"{name}: reads calibrated reflectances in percent, and {pairs.name} holds counts of a unit: pair with a "
+            "calibrated meter (`roast calibrate`), or `roast simulate --calibrated`"
+        )
+    return values
 
 
 def score(model: Model, pairs: Pairs, tolerance: float = TOLERANCE, name: str = "model") -> dict[str, Any]:
@@ -31,13 +55,7 @@ def score(model: Model, pairs: Pairs, tolerance: float = TOLERANCE, name: str = 
         ModelError: the model is of another application, or one of its channels is absent from the pairs.
     """
     opened = meter.load(model, name)
-    for channel in opened.channels:
-        if channel not in pairs.channel_names:
-            have = ", ".join(pairs.channel_names)
-            raise ModelError(
-                f"{name}: reads the channel {channel!r}, which {pairs.name} does not have (it has {have})"
-            )
-    values = pairs.channels[:, [pairs.channel_names.index(channel) for channel in opened.channels]]
+    values = channels(opened, pairs, name)
     said = opened.read(values)
     half = opened.half_width
     low, high = opened.scale
