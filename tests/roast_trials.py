@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from canbean.roast import fit, meter, preparation, quality, simulate, units
+from canbean.roast import fit, meter, preparation, quality, sampling, simulate, units
 from canbean.roast.optics import OPTICS
 from canbean.roast.pairs import Pairs
 from canbean.roast.simulate import Setting
@@ -182,7 +182,7 @@ def cases(unit, each, rng):
     none = np.abs(rng.normal(0, 0.0005, (each, 1))) * np.ones(cup.shape)
     dirt = float(rng.uniform(0.008, 0.03))
     # put on or taken away in the middle: of five samples two are of the one and three of the other
-    late = np.arange(units.SAMPLES)[None, :] >= rng.integers(2, 4, (each, 1))
+    late = np.arange(sampling.SAMPLES)[None, :] >= rng.integers(2, 4, (each, 1))
     moving = np.where(late[:, :, None], cup[:, None, :], none[:, None, :])
     glare = np.full(cup.shape, 1.1 * unit.sensor.full / min(unit.gain))
     told = {

@@ -34,6 +34,8 @@ ScaleName = Annotated[
 Unit = Annotated[
     str | None, typer.Option(metavar="NAME", help="Of this meter; what it calls itself, else unit-1.")
 ]
+Target = Annotated[int, typer.Option("--target", min=1, max=10_000, help="Pairs that are enough.")]
+Tamps = Annotated[int, typer.Option(min=1, max=20, help="Of each cup.")]
 Counts = Annotated[
     bool, typer.Option("--counts", help="Pair what the sensor counts: of one unit, without calibration.")
 ]
@@ -48,10 +50,8 @@ def pair(
     port: Annotated[str | None, typer.Option("--port", metavar="P", help="Of our meter.")] = None,
     scale_name: ScaleName = "0:180",
     unit: Unit = None,
-    target: Annotated[
-        int, typer.Option("--target", min=1, max=10_000, help="Pairs that are enough.")
-    ] = TARGET,
-    tamps: Annotated[int, typer.Option(min=1, max=20, help="Of each cup.")] = TAMPS,
+    target: Target = TARGET,
+    tamps: Tamps = TAMPS,
     reference_port: Annotated[
         str | None, typer.Option(metavar="P", help="Of the professional meter: its value need not be typed.")
     ] = None,

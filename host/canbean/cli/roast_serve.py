@@ -12,7 +12,7 @@ import typer
 from canbean.board.roastmeter import Link, follow
 from canbean.cli.output import note, results
 from canbean.cli.roast_mqtt import MqttUrl, publishing
-from canbean.cli.roast_pair import UNIT, Counts, Names, ScaleName, Unit
+from canbean.cli.roast_pair import UNIT, Counts, Names, ScaleName, Tamps, Target, Unit
 from canbean.errors import BoardError, UsageError
 from canbean.roast import reading, scale
 from canbean.roast.pair_book import Book
@@ -43,10 +43,8 @@ def serve(
     ] = None,
     scale_name: ScaleName = "0:180",
     unit: Unit = None,
-    target: Annotated[
-        int, typer.Option("--target", min=1, max=10_000, help="Pairs that are enough.")
-    ] = TARGET,
-    tamps: Annotated[int, typer.Option(min=1, max=20, help="Of each cup.")] = TAMPS,
+    target: Target = TARGET,
+    tamps: Tamps = TAMPS,
     counts: Counts = False,
     channels: Names = None,
     every: Annotated[float, typer.Option(min=0.1, max=3600, metavar="S", help="Between readings.")] = 1.0,

@@ -126,17 +126,18 @@ def trained(taught: Lesson, train: Callable[[Lesson], tuple[M, Errors, Errors]])
         QuantizeError: in floating point they find more, on average, by over `LOSS_MOST`.
     """
     told = lies(taught)
+    if told is None:
+        model, errors, _ = train(taught)
+        return calibrated(taught, model, errors)
     tried: list[tuple[Calibrated[M], Errors]] = []
     floating: list[tuple[Calibrated[M], Errors]] = []
     for turn in range(TRIES):
         model, errors, real = train(replace(taught, seed=taught.seed + SEEDS * turn))
         found, whole = calibrated(taught, model, errors), calibrated(taught, model, real)
-        if told is None:
-            return found
         if found is not None and whole is not None:
             tried.append((found, errors))
             floating.append((whole, real))
-    if told is None or not tried:
+    if not tried:
         return None
     threshold = round(float(np.mean([one.gate.threshold for one, _ in (*tried, *floating)])))
     share, whole_share = (

@@ -14,6 +14,7 @@ import numpy as np
 
 from canbean.errors import UsageError
 from canbean.roast.pairs import SIMULATED
+from canbean.roast.sampling import SAMPLES, middle, spread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -215,10 +216,6 @@ class Measured:
     celsius16: NDArray[np.int64] | None
 
 
-SAMPLES = 5
-"""Of each channel in a reading."""
-
-
 def measure(
     unit: Unit,
     light: NDArray[np.float64],
@@ -246,14 +243,11 @@ def measure(
         noisy = counts + rng.normal(0, 1, counts.shape) * (s.noise[0] + s.noise[1] * counts)
         return np.clip(np.rint(noisy), 0, s.full)
 
-    lit = np.sort(converted(clean + beside), axis=1).astype(np.int64)
+    lit = np.moveaxis(converted(clean + beside), 1, -1)
     dark = np.zeros(outside.shape) if s.cancels else outside
     dark = converted(dark).astype(np.int64)
-    # the mean of the middle three of five; as firmware/canbean/reading.py
-    counts = (lit[:, 1] + lit[:, 2] + lit[:, 3] + 1) // 3
-    return Measured(
-        counts if s.cancels else counts - dark, dark, lit[:, 3] - lit[:, 1], unit.celsius16(celsius)
-    )
+    counts = middle(lit)
+    return Measured(counts if s.cancels else counts - dark, dark, spread(lit), unit.celsius16(celsius))
 
 
 def seen(kind: Sensor, reflectance: ArrayLike) -> NDArray[np.float64]:

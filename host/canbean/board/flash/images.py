@@ -59,7 +59,7 @@ def read(path: str | os.PathLike[str], board: Profile) -> Image:
     Raises:
         FileError: it cannot be read, or is no image for this board's chip.
     """
-    content = read_bytes(path, "image")
+    content = read_bytes(path, "MicroPython image")
     fits = (
         content.startswith(UF2) and content[28:32] == UF2_RP2040
         if board.loader == "rp2040"
