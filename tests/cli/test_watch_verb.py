@@ -165,6 +165,15 @@ def test_it_tells_alerts_and_incidents_as_they_come(tmp_path):
     assert f"frames {len(both)}" in done.out
 
 
+@pytest.fixture
+def interruptible():
+    """What a shell without job control starts in its background ignores ctrl-C: the test would never end."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_with_a_summary_and_the_file(tmp_path):
     frames = logs.read(GOLDEN / "attacked.csv.gz").frames
     stop = lambda: (time.sleep(0.5), os.kill(os.getpid(), signal.SIGINT))  # noqa: E731
