@@ -38,7 +38,7 @@ def run(app, words):
             ("next", number),
             ("last", last),
             ("damaged", damaged),
-            ("waiting", 1 if app.store.get("waiting") else 0),
+            ("waiting", 1 if app.store.get("waiting") or app.store.get("closed") else 0),
             ("unstored", app.store.get("unstored", 0)),
         ),
     )

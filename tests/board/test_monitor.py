@@ -1,6 +1,7 @@
 """Following the virtual board over a port that is noisy, goes away, or has another board behind it."""
 
 import os
+import re
 import time
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from board_cases import ALERT_EVERY, random_frames, stand_in
 from canbean.board import Record, VirtualBoard, firmware, link, packets
-from canbean.board.monitor import Monitor, Notice, _Store
+from canbean.board.monitor import WAITING_S, Monitor, Notice, _Store
 from canbean.errors import BoardError
 from noise_cases import NoisyPort
 
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.usefixtures("vm")
 FRAMES = random_frames(300)
 ENCODED = packets.encode(FRAMES)
 FIRST = packets.start(1)
+STATUS = re.compile(rb'"type":"status".*\n')
 
 
 @pytest.fixture
@@ -62,15 +64,17 @@ class Cables:
 
 
 def behind(port, data):
-    """Write to a port, and read away what its board answers until it is silent."""
+    """Write to a port, and read away what its board answers until it has done all of it."""
     handle = os.open(port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    said = b""
     try:
-        os.write(handle, data)
-        end = time.monotonic() + 0.5
-        while time.monotonic() < end:
+        # a board does one thing after the other: who tells its status has done what came before
+        os.write(handle, data + b"\0status\n")
+        end = time.monotonic() + 30
+        while not STATUS.search(said):
+            assert time.monotonic() < end, said
             try:
-                if os.read(handle, 4096):
-                    end = time.monotonic() + 0.5
+                said += os.read(handle, 4096)
             except BlockingIOError:
                 time.sleep(0.01)
     finally:
@@ -246,12 +250,34 @@ def test_records_of_the_store_are_given_out_once_however_many_lines_are_lost(las
             if number not in damaged:
                 hear("stored", record=number, of="9f3a01c2", number=number)
         bad = len(damaged & set(range(start, end)))
-        given_out += [one.values["record"] for one in hear("store", next=end, last=last, damaged=bad)]
+        given_out += [
+            one.values["record"] for one in hear("store", next=end, last=last, damaged=bad, waiting=0)
+        ]
     else:
         raise AssertionError("it asks without end")
     first = last + 1 if since is None else max(since, last - 63, 1)
     assert given_out == [number for number in range(first, last + 1) if number not in damaged]
     assert store.next == last + 1
+
+
+def test_a_record_that_waits_for_its_turn_is_asked_for_again():
+    store = _Store(1)
+
+    def answered(last, waiting):
+        for number in range(store.next, last + 1):
+            store.take(Record({"type": "stored", "record": number, "of": "9f3a01c2", "number": number}, b""))
+        ended = store.end({"next": last + 1, "last": last, "damaged": 0, "waiting": waiting})
+        return [one.values["record"] for one in ended]
+
+    store.begin()
+    assert store.command(0.0) == "incidents 1"
+    assert answered(1, waiting=1) == [1]
+    assert store.command(WAITING_S - 1) == ""
+    assert store.command(WAITING_S) == "incidents 2"
+    assert answered(1, waiting=1) == []
+    assert store.command(2 * WAITING_S) == "incidents 2"
+    assert answered(2, waiting=0) == [2]
+    assert store.command(1000.0) == ""
 
 
 def test_who_is_not_there_or_no_gateway(good, tmp_path):

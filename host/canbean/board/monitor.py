@@ -5,6 +5,7 @@ What was missed meanwhile is asked for: alerts from those that the board keeps, 
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,6 +32,9 @@ RETRY_S = 1.0
 
 PLACES = 64
 """Records in a board's store (`firmware/commands/store_file.py`)."""
+
+WAITING_S = 20.0
+"""A store with a record that waits for its turn is asked again after so long (`firmware/commands/store.py`: one a minute)."""
 
 CLOCK_S = 30
 """A board's clock that is further off is set again: noise may have changed a digit on its way."""
@@ -247,18 +251,20 @@ class _Store:
         self.seen: set[tuple[str, int]] = set()
         """Boot and number of incidents that were heard live."""
         self._records: dict[int, Record] = {}
-        self._ask = False
-        self._asked_at: float | None = None
+        self._pause: float | None = None
+        """From one question to the next; None: nothing to ask."""
+        self._asked_at = -math.inf
 
     def begin(self) -> None:
-        self._ask = True
-        self._asked_at = None
+        self._pause = 0.0
 
     def command(self, now: float) -> str:
         """What to ask the board, `""` while it need not be asked."""
-        if not self._ask or (self._asked_at is not None and now - self._asked_at < SILENCE_S / 2):
+        if self._pause is None or now - self._asked_at < self._pause:
             return ""
         self._asked_at = now
+        # until there is an answer
+        self._pause = SILENCE_S / 2
         return f"incidents {BEYOND if self.next is None else self.next}"
 
     def take(self, record: Record) -> None:
@@ -272,14 +278,15 @@ class _Store:
         # a store that was erased begins anew
         start = min(max(self.next, last - PLACES + 1, 1), last + 1)
         found = sorted(number for number in self._records if start <= number < following)
-        self._asked_at = None
+        self._pause = 0.0
         if len(found) + values["damaged"] < following - start:
             # some were damaged on the way
             return []
         records = [self._records[number] for number in found]
         self._records.clear()
         self.next = following
-        self._ask = following <= last
+        if following > last:
+            self._pause = WAITING_S if values["waiting"] else None
         return [one for one in records if (one.values["of"], one.values["number"]) not in self.seen]
 
 
