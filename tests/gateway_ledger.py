@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
 import shutil
 import subprocess
@@ -11,9 +9,8 @@ import sys
 from typing import TYPE_CHECKING
 from unittest import mock
 
-from mpremote.romfs import make_romfs
-
 from canbean.board import firmware
+from canbean.board.flash import romfs as rom_image
 from canbean.tiny import cbm
 from conftest import RUN_32
 
@@ -97,7 +94,7 @@ gc.disable()
 class Os:
     urandom = bytes
     stat = os.stat
-    listdir = lambda: ("model.cbm",)
+    listdir = lambda: {here}
 sys.modules["os"] = Os
 class Gc:
     collect = lambda: None
@@ -163,23 +160,27 @@ def ledger(
     shutil.copy(model_path, folder / "model.cbm")
     if romfs:
         _into_romfs(folder)
-    mount = MOUNT if romfs else ""
+    mount, here = (MOUNT, ()) if romfs else ("", ("model.cbm",))
     load = re.search(r"load = canbean\.(\w+)", (folder / "main.py").read_text())
     assert load
-    codes = [ON_32_BIT.format(shift=shift, mount=mount, load=load[1], said=said) for shift in SHIFTS]
+    codes = [
+        ON_32_BIT.format(shift=shift, mount=mount, here=here, load=load[1], said=said) for shift in SHIFTS
+    ]
     return min(_taken(folder, code) for code in codes)
 
 
 def _into_romfs(folder: Path) -> None:
-    """What was built, as one image; the file of texts is opened beside the model."""
+    """What was built and the model, as one image; the file of texts lies beside it."""
     rom = folder / "rom"
     rom.mkdir()
     for path in sorted(folder.glob("*/")):
         if path != rom and path.is_dir():
             path.rename(rom / path.name)
-    with contextlib.redirect_stdout(io.StringIO()):
-        image = make_romfs(str(rom), mpy_cross=False)
-    (folder / "firmware.romfs").write_bytes(image)
+    (folder / "model.cbm").rename(rom / "model.cbm")
+    content = {
+        path.relative_to(rom).as_posix(): path.read_bytes() for path in rom.rglob("*") if path.is_file()
+    }
+    (folder / "firmware.romfs").write_bytes(rom_image.image(content))
     shutil.rmtree(rom)
 
 

@@ -39,8 +39,8 @@ class Dense:
             if at > end or width not in (0, inputs) or not inputs or not outputs:
                 raise ValueError("section DENS does not hold what it says")
             if kernel is None:
-                folded = array("i", section[bias:m1])
-                halves = [array("H", section[i : i + 2 * outputs]) for i in (m1, m0)]
+                folded = array("i", bytes(section[bias:m1]))
+                halves = [array("H", bytes(section[i : i + 2 * outputs])) for i in (m1, m0)]
                 rest = (folded, halves[0], halves[1], shifts, weights)
                 self.layers.append((inputs, outputs, zero_out, low, high) + rest)
             widest = max(widest, outputs)

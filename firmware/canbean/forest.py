@@ -62,7 +62,7 @@ class Forest:
             check(section, at, end, self.features, rows, self.inline)
         if not fits or end + 3 & ~3 != size:
             raise ValueError("section FRST does not hold what it says")
-        self.bias = array("i", section[8 : self.table])
+        self.bias = array("i", bytes(section[8 : self.table]))
         # whoever writes the features here spares `run` to copy them
         self.given = array("h", bytes(2 * self.features))
         self.out = array("i", bytes(4 * self.outputs))

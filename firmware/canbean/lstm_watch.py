@@ -20,10 +20,10 @@ class Detector:
         self.state = signals.state
         self.tables = signals.tables
         n = signals.count
-        self.features = Features(pieces.take(4 + 12 * n))
+        self.features = Features(pieces.place(4 + 12 * n))
         multipliers = array("H", pieces.take(2 * n + 3 & ~3))
         shifts = pieces.take(n + 3 & ~3)
-        lstm = self.lstm = Lstm(pieces.take(struct.unpack("<I", pieces.take(4))[0]))
+        lstm = self.lstm = Lstm(pieces.place(struct.unpack("<I", pieces.take(4))[0]))
         if self.features.channels != n or lstm.features != n or lstm.outputs != n:
             raise ValueError("section LSTW does not hold what it says")
         self.residuals = Residuals(pieces, signals, multipliers, shifts)

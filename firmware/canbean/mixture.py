@@ -16,10 +16,10 @@ class Mixture:
         at = 4 + 4 * self.count
         if not size or at + 2 * (2 * size + 3 & ~3) + (size + 3 & ~3) != len(section):
             raise ValueError("section GMIX does not hold what it says")
-        self.constants = array("i", section[4:at])
-        self.means = array("h", section[at : at + 2 * size])
+        self.constants = array("i", bytes(section[4:at]))
+        self.means = array("h", bytes(section[at : at + 2 * size]))
         at += 2 * size + 3 & ~3
-        self.multipliers = array("H", section[at : at + 2 * size])
+        self.multipliers = array("H", bytes(section[at : at + 2 * size]))
         at += 2 * size + 3 & ~3
         self.shifts = section[at : at + size]
         # a component's bits in 1/4096

@@ -22,6 +22,11 @@ class Model:
             self.file.close()
             raise
         self.app = app
+        try:
+            # a file of a ROMFS lies in flash as it is
+            self.memory = memoryview(self.file)
+        except TypeError:
+            self.memory = None
 
     def size(self, tag):
         if tag not in self.sections:
@@ -29,13 +34,23 @@ class Model:
         return self.sections[tag][1]
 
     def read(self, tag):
-        return self.part(tag, 0, self.size(tag))
+        return self.place(tag, 0, self.size(tag))
 
     def part(self, tag, start, length):
         if start + length > self.size(tag):
             raise ValueError("section " + tag + " is too short")
         self.file.seek(self.sections[tag][0] + start)
         return self.file.read(length)
+
+    # The same where it lies, if that is in flash: it takes no heap. Numbers of several bytes are made from a copy, for an
+    # array of a view is one of its bytes.
+    def place(self, tag, start, length):
+        if not self.memory:
+            return self.part(tag, start, length)
+        if start + length > self.size(tag):
+            raise ValueError("section " + tag + " is too short")
+        start += self.sections[tag][0]
+        return self.memory[start : start + length]
 
     # The same, of a section that is long enough, into the bytes of a view.
     def into(self, tag, start, view):

@@ -21,9 +21,9 @@ class Neighbours:
         size = 2 * self.count * self.features
         if not 0 < self.k <= self.count or not size or end + (size + 3 & ~3) != len(section):
             raise ValueError("section KNNS does not hold what it says")
-        self.targets = array("i", section[4:end])
+        self.targets = array("i", bytes(section[4:end]))
         if kernel is None:
-            self.points = array("h", section[end : end + size])
+            self.points = array("h", bytes(section[end : end + size]))
         # native code reads points as 32768 more than they are
         self.offset = 0 if kernel is None else 32768
         self.query = array("h" if kernel is None else "i", bytes(4 * self.features))

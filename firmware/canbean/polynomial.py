@@ -35,8 +35,8 @@ class Polynomial:
         # what `predict` may hand on at once
         self.ready = self.given if kernel else None
         if kernel is None:
-            self.bias = array("i", section[4:end])
-            self.weights = array("h", section[end : end + 2 * terms * self.outputs])
+            self.bias = array("i", bytes(section[4:end]))
+            self.weights = array("h", bytes(section[end : end + 2 * terms * self.outputs]))
 
     # The buffer with the scores; it is valid until the next call.
     def run(self, x):

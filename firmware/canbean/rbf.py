@@ -62,9 +62,9 @@ class Kernel:
         # what `predict` may hand on at once
         self.ready = self.given if kernel else None
         if kernel is None:
-            self.bias = array("i", section[12:bias])
-            self.weights = array("h", section[bias : bias + weights])
-            self.vectors = array("h", section[vectors : vectors + size])
+            self.bias = array("i", bytes(section[12:bias]))
+            self.weights = array("h", bytes(section[bias : bias + weights]))
+            self.vectors = array("h", bytes(section[vectors : vectors + size]))
             self.query = array("h", bytes(2 * self.features))
 
     # The buffer with the scores; it is valid until the next call.

@@ -22,7 +22,7 @@ class Scale:
         if not self.step or self.decimals > 2 or len(section) < self.names:
             raise ValueError("section scal does not hold what it says")
         # scores and half widths of the knots, then the degrees' lower limits
-        self.table = array("i", section[_HEAD : self.names])
+        self.table = array("i", bytes(section[_HEAD : self.names]))
 
     # In 10**-decimals point, halves up.
     def rounded(self, score):

@@ -13,12 +13,12 @@ class Transitions:
         end = at + (2 * self.symbols + 3 & ~3) + (2 * count + 3 & ~3) + (size * count + 3 & ~3)
         if not self.symbols or size not in (1, 2) or end != len(section):
             raise ValueError("section SEQN does not hold what it says")
-        self.starts = array("H", section[8 : 10 + 2 * self.symbols])
-        self.defaults = array("H", section[at : at + 2 * self.symbols])
+        self.starts = array("H", bytes(section[8 : 10 + 2 * self.symbols]))
+        self.defaults = array("H", bytes(section[at : at + 2 * self.symbols]))
         at += 2 * self.symbols + 3 & ~3
-        self.successors = array("H", section[at : at + 2 * count])
+        self.successors = array("H", bytes(section[at : at + 2 * count]))
         at += 2 * count + 3 & ~3
-        self.bits = array("H" if size == 2 else "B", section[at : at + size * count])
+        self.bits = array("H" if size == 2 else "B", bytes(section[at : at + size * count]))
         self.answer = array("i", bytes(4))
         self.reset()
 

@@ -36,6 +36,11 @@ class Pieces:
         self.at += size
         return self.model.part(self.tag, self.at - size, size)
 
+    # What stays in flash, where it is there.
+    def place(self, size):
+        self.at += size
+        return self.model.place(self.tag, self.at - size, size)
+
     def end(self):
         if self.at != self.model.size(self.tag):
             raise ValueError("section " + self.tag + " does not hold what it says")

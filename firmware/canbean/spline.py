@@ -9,8 +9,8 @@ class Spline:
         scores = 8 + (2 * self.features + 3 & ~3)
         if not self.features or not self.intervals or scores + 4 * self.intervals + 4 != len(section):
             raise ValueError("section SPLN does not hold what it says")
-        self.weights = array("h", section[8 : 8 + 2 * self.features])
-        self.scores = array("i", section[scores:])
+        self.weights = array("h", bytes(section[8 : 8 + 2 * self.features]))
+        self.scores = array("i", bytes(section[scores:]))
 
     def predict(self, x):
         place = self.bias

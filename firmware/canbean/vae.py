@@ -23,7 +23,7 @@ class Vae:
         ends = (self.encoder.features, self.decoder.outputs, self.decoder.features)
         if ends != (self.features, self.features, self.encoder.outputs):
             raise ValueError("section VAEN does not hold what it says")
-        self.multipliers = array("H", section[end : end + 2 * self.features])
+        self.multipliers = array("H", bytes(section[end : end + 2 * self.features]))
         self.shifts = section[at : at + self.features]
         self.answer = array("i", bytes(4))
 

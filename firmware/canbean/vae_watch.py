@@ -22,8 +22,8 @@ class Detector:
         self.state = signals.state
         self.tables = signals.tables
         n = signals.count
-        self.features = Features(pieces.take(4 + 24 * n))
-        vae = self.vae = Vae(pieces.take(struct.unpack("<I", pieces.take(4))[0]))
+        self.features = Features(pieces.place(4 + 24 * n))
+        vae = self.vae = Vae(pieces.place(struct.unpack("<I", pieces.take(4))[0]))
         if self.features.channels != 2 * n or vae.features != 2 * n:
             raise ValueError("section VAEW does not hold what it says")
         self.residuals = Residuals(pieces, signals, vae.multipliers, vae.shifts)

@@ -42,7 +42,7 @@ class Detector:
         self.centre = array("h", model.part("WNDW", 20, 2 * _FEATURES))
         self.scale = array("H", model.part("WNDW", 20 + 2 * _FEATURES, 2 * _FEATURES))
         at = _HEADER + (n + 3 & ~3)
-        self.mixture = Mixture(model.part("WNDW", at, model.size("WNDW") - at))
+        self.mixture = Mixture(model.place("WNDW", at, model.size("WNDW") - at))
         if self.mixture.features != _FEATURES or not min(self.scale):
             raise ValueError("section WNDW has a mixture of something else")
         self.kernel = kernel

@@ -19,6 +19,13 @@ def start(board):
         board.settings = overlay.read()[1]
         board.slot = overlay.value(board.settings, "slot", board.slot)
         board.refused = overlay.value(board.settings, "refused")
+    if board.slot == "model.cbm" and "model.cbm" not in here:
+        try:
+            # of the firmware's ROMFS
+            os.stat("/rom/model.cbm")
+            board.slot = "/rom/model.cbm"
+        except OSError:
+            pass
     count = b""
     try:
         # Where the board can tell, a start after the power was off or a reset from outside is none that failed.

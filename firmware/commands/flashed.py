@@ -1,5 +1,5 @@
 # flashed: digests of the image and of the firmware that `canbean board flash` has put onto this board, and of the model's file, with
-# its signature; null where there is none.
+# its signature, and which file that is; null where there is none.
 import hashlib
 from binascii import hexlify
 
@@ -27,5 +27,11 @@ def run(app, _):
     except OSError:
         pass
     app.console.lines.send(
-        "flashed", (("image", known.get("image")), ("firmware", known.get("firmware")), ("model", model))
+        "flashed",
+        (
+            ("image", known.get("image")),
+            ("firmware", known.get("firmware")),
+            ("model", model),
+            ("slot", app.console.board.slot),
+        ),
     )

@@ -93,7 +93,9 @@ def put(
         BoardError: the board refuses it, falls silent or goes away.
     """
     digest = hashlib.sha256(content).hexdigest()
-    ask(board, f"put {what} {len(content)} {digest}", "put", key)
+    if ask(board, f"put {what} {len(content)} {digest}", "put", key).values["done"]:
+        # its ROMFS holds that very model
+        return
     got, heard = 0, time.monotonic()
     while True:
         end = min((got // WINDOW + 1) * WINDOW, len(content))
