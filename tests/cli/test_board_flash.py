@@ -313,10 +313,17 @@ def test_a_bare_board_says_how_it_is_flashed():
             _, err = process.communicate(timeout=20)
         finally:
             process.kill()
-    assert f"board flash --board wemos-d1-mini --model M.cbm --port {port} --image" in err
+    # each of its lines can be typed as it is
+    ready = "models/max3010x.cbm"
+    assert (
+        f"board flash --board wemos-d1-mini --model {ready} --port {port} --image {Path(port).parent}" in err
+    )
+    assert ("roast ready --sensor max3010x -o models" in err) == (not Path(ready).is_file())
     assert not Path(port).parent.exists()
     failed(canbean("board", "virtual"), "--bare")
-    failed(canbean("board", "virtual", "--bare", "-m", "car.cbm"), "board flash")
+    failed(canbean("board", "virtual", "--bare", "-m", "none.cbm"), "none.cbm: no such file")
+    failed(canbean("board", "virtual", "--bare", "--key", "key"), "board key")
+    failed(canbean("board", "virtual", "--romfs", "-m", "car.cbm"), "--bare")
 
 
 def test_from_a_bare_board_to_a_roast_value(bare, tmp_path):

@@ -2,15 +2,21 @@
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
+from canbean.board import Board, firmware
+from canbean.board import profiles as board_profiles
 from canbean.board.bare import BareBoard
 from canbean.board.bare.image import image
 from canbean.board.flash import files, found, romfs
 from canbean.board.flash.repl import Repl
 from canbean.board.profiles import profile
-from canbean_run import canbean
+from canbean.detect import board_cost
+from canbean.detect.model import unpack
+from canbean.tiny import cbm
+from canbean_run import canbean, failed
 from gateway_load import bus_model
 
 pytestmark = pytest.mark.usefixtures("vm")
@@ -49,7 +55,7 @@ def test_into_the_romfs_and_back(car):
     with BareBoard(romfs=True) as board:
         on(board)
         plan = flash(board, car, "--only", "firmware", "--dry-run", "--romfs")
-        assert "into its ROMFS: an image of" in plan.out
+        assert "into its ROMFS, with the model: an image of" in plan.out
         # pulled out in the middle of it
         board.faults.unplug_after = 60_000
         done = flash(board, car)
@@ -66,9 +72,13 @@ def test_into_the_romfs_and_back(car):
         assert "golden vectors answered on the board" in done.out
         blob = board.flash.read(ROM, WEMOS.romfs_bytes)
         inside = romfs.read(blob)
-        assert {name.split("/")[0] for name in inside} == set(files.ROOMS)
+        assert {name.split("/")[0] for name in inside} == {*files.ROOMS, "model.cbm"}
+        assert inside["model.cbm"] == car.read_bytes()
+        # it runs from there, and nothing was sent
+        assert "in the ROMFS, read where it lies" in done.err
         in_rom = told(flash(board, car, "--json", "--romfs"))
         assert not any(step["done"] for step in in_rom["steps"])
+        assert in_rom["slot"] == files.SLOT
         # it lies there alone, and a damaged block is found
         board.unplug()
         time.sleep(0.1)
@@ -77,7 +87,7 @@ def test_into_the_romfs_and_back(car):
         board.plug()
         with Repl(board.port) as repl:
             here = repl.run("import os\nprint(os.listdir())")
-            assert not any(room in here for room in files.ROOMS)
+            assert not any(room in here for room in (*files.ROOMS, ".cbm"))
             # and its sector is written again
             repl.run("import os\nos.remove('manifest')")
             repl.reset()
@@ -96,6 +106,92 @@ def test_into_the_romfs_and_back(car):
         assert not any(step["done"] for step in told(flash(board, car, "--json"))["steps"])
         back = told(flash(board, car, "--json", "--romfs", "--only", "firmware"))
         assert back["firmware"] == in_rom["firmware"]
+
+
+def renamed(model, name, target):
+    """The same model as another one."""
+    cbm.write(target, cbm.Model({**model.sections, "META": cbm.encode_meta({**model.meta, "name": name})}))
+    return target
+
+
+def runs(board):
+    now = found.ask(board.port, 115200, 20)
+    return now.slot, now.hello["model"], now.reason
+
+
+def test_a_model_sent_later_wins_and_falls_back(car, tmp_path):
+    model = cbm.read(car)
+    second = renamed(model, "second", tmp_path / "second.cbm")
+    # its golden answers are wrong: the board refuses it
+    gold = bytearray(model.sections["GOLD"])
+    gold[-1] ^= 64
+    cbm.write(tmp_path / "bad.cbm", cbm.Model({**model.sections, "GOLD": bytes(gold)}))
+    names = [cbm.digest(path.read_bytes())[:16] for path in (car, second)]
+    with BareBoard(romfs=True) as board:
+        on(board)
+        flash(board, car, "--only", "firmware")
+        assert runs(board) == (files.SLOT, names[0], None)
+        # over the line, with nothing of the ROMFS touched
+        before = board.flash.read(ROM, WEMOS.romfs_bytes)
+        done = canbean("board", "model", tmp_path / "bad.cbm", "--port", board.port)
+        assert done.code == 1
+        assert "a.cbm" in runs(board)[2]
+        assert runs(board)[:2] == (files.SLOT, names[0])
+        sent = told(flash(board, second, "--only", "model", "--json"))
+        assert (sent["slot"], sent["model"]) == ("a.cbm", names[1])
+        assert board.flash.read(ROM, WEMOS.romfs_bytes) == before
+        # damaged where it lies: that of the ROMFS has its turn
+        with Board(board.port) as line:
+            line.command("restart")
+        with Repl(board.port) as repl:
+            repl.run("f = open('a.cbm', 'r+b')\nf.seek(400)\nf.write(b'damage')\nf.close()")
+            repl.reset()
+        found.wait(board.port, 115200, 30)
+        slot, name, reason = runs(board)
+        assert (slot, name) == (files.SLOT, names[0])
+        assert "a.cbm: the model is damaged" in reason
+        # the whole command puts it into the ROMFS, from which it is taken instead of that file
+        told(flash(board, second, "--only", "model", "--json"))
+        assert runs(board)[:2] == ("a.cbm", names[1])
+        all_of_it = told(flash(board, second, "--json"))
+        assert [step["done"] for step in all_of_it["steps"]] == [False, True, True]
+        assert "that in the ROMFS taken" in all_of_it["steps"][2]["words"]
+        assert (all_of_it["slot"], all_of_it["model"], all_of_it["reason"]) == (files.SLOT, names[1], None)
+        # a model that is damaged there: the one that was sent before has its turn
+        at = board.flash.read(ROM, WEMOS.romfs_bytes).index(second.read_bytes())
+        board.unplug()
+        time.sleep(0.1)
+        board.flash.write(ROM + at + 400, bytes(16))
+        board.plug()
+        found.wait(board.port, 115200, 30)
+        slot, name, reason = runs(board)
+        assert (slot, name) == ("a.cbm", names[1])
+        assert "/rom/model.cbm: the model is damaged" in reason
+
+
+def test_a_model_that_needs_it_goes_there_by_itself(car, monkeypatch):
+    heap = board_cost.ram_bytes(unpack(cbm.read(car), "car"), romfs=True)
+    monkeypatch.setattr(
+        board_profiles,
+        "profile",
+        lambda name: replace(profile(name), heap_left=heap) if name == "wemos-d1-mini" else profile(name),
+    )
+    monkeypatch.setattr(firmware, "profile", board_profiles.profile)
+    with BareBoard() as board:
+        on(board)
+        done = flash(board, car)
+        assert done.code == 1
+        assert "from a ROMFS alone: firmware and model go there" in done.err
+        assert "has no ROMFS" in done.err
+        assert "ESP8266_GENERIC-FLASH_2M_ROMFS" in done.err
+        assert "this one only fits its heap from a ROMFS" in done.err
+    with BareBoard(romfs=True) as board:
+        on(board)
+        done = flash(board, car)
+        assert done.code == 0, done.err
+        assert "from a ROMFS alone" in done.err
+        assert runs(board)[0] == files.SLOT
+        failed(flash(board, car, "--no-romfs"), "board flash")
 
 
 def test_a_board_without_one_is_left_alone(car):

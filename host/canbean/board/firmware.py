@@ -24,6 +24,8 @@ from canbean.files import read_bytes, write_bytes
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from canbean.board.profiles import Profile
+    from canbean.detect.board_fit import Fit
     from canbean.tiny.cbm import Model
 
 PACKAGE = "canbean_firmware"
@@ -186,17 +188,33 @@ def build(
 def _refuse(model: Model, module: str, *, romfs: bool) -> None:
     """Say no to a gateway's model that the board of that module has not the heap for."""
     # detectors know the firmware
+    from canbean.detect import board_fit  # noqa: PLC0415
+
+    for board in map(profile, names()):
+        fit = _fit(model, board) if board.module == module else None
+        if fit is not None:
+            board_fit.refuse(board, fit.size, str(model.meta.get("name", "model")), romfs=romfs)
+
+
+def needs_romfs(model: Model, board: Profile) -> bool:
+    """Whether a gateway's model fits a board's heap only where firmware and model lie in a ROMFS."""
+    # detectors know the firmware
+    from canbean.detect import board_fit  # noqa: PLC0415
+
+    fit = _fit(model, board)
+    return fit is not None and fit.verdict is board_fit.Verdict.ROMFS
+
+
+def _fit(model: Model, board: Profile) -> Fit | None:
+    """A gateway's model beside a board; None where it is for another application, or damaged."""
+    # detectors know the firmware
     from canbean.detect import board_cost, board_fit  # noqa: PLC0415
     from canbean.detect.model import unpack  # noqa: PLC0415
 
-    boards = [board for board in map(profile, names()) if board.module == module]
     try:
-        gateway = unpack(model, "model")
-        name = str(model.meta.get("name", "model"))
+        return board_fit.Fit(board, board_cost.Size.of(unpack(model, "model")))
     except CanbeanError:
-        return
-    for board in boards:
-        board_fit.refuse(board, board_cost.Size.of(gateway), name, romfs=romfs)
+        return None
 
 
 @lru_cache(maxsize=32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ import typer
 from canbean.board import VirtualBoard
 from canbean.cli import board_bench, board_list, settle
 from canbean.cli.output import note, results
-from canbean.errors import ModelError, UsageError
+from canbean.errors import FileError, ModelError, UsageError
 from canbean.tiny import cbm
 from canbean.tiny.keys import read_key
 
@@ -25,12 +26,15 @@ app.command("settle")(settle.settle)
 def virtual(
     model: Annotated[
         Path | None,
-        typer.Option("-m", "--model", metavar="M.cbm", help="What runs on it, unless it is bare."),
+        typer.Option(
+            "-m", "--model", metavar="M.cbm", help="What runs on it; or, bare, what you will flash."
+        ),
     ] = None,
     bare: Annotated[
         bool,
         typer.Option("--bare", help="With nothing on it: an ESP8266 for 'board flash', esptool, mpremote."),
     ] = False,
+    romfs: Annotated[bool, typer.Option("--romfs", help="With --bare: its MicroPython has a ROMFS.")] = False,
     heap: Annotated[
         str | None,
         typer.Option(
@@ -50,10 +54,12 @@ def virtual(
     # A board switched off by `kill`, be it while it starts, must not leave its VM behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if bare:
-        if model is not None or key is not None:
-            raise UsageError("a bare board has no model and no key: put them there with 'board flash'")
-        _bare(heap)
+        if key is not None:
+            raise UsageError("a bare board has no key: put it there with 'board flash' and 'board key'")
+        _bare(heap, model, romfs=romfs)
         return
+    if romfs:
+        raise UsageError("--romfs is for a board with nothing on it: add --bare")
     if model is None:
         raise UsageError("give a model with -m M.cbm, or --bare for a board with nothing on it")
     application = cbm.read(model).meta.get("app")
@@ -68,14 +74,23 @@ def virtual(
         board.wait()
 
 
-def _bare(heap: str | None) -> None:
-    from canbean.board.bare import BareBoard  # noqa: PLC0415  # POSIX only
-    from canbean.board.bare.board import HEAP  # noqa: PLC0415
+READY = Path("models/max3010x.cbm")
+"""A model for whoever has none: that of 'roast ready'."""
 
-    with BareBoard(heap=heap or HEAP) as board:
+
+def _bare(heap: str | None, model: Path | None, *, romfs: bool) -> None:
+    from canbean.board.bare import BareBoard  # noqa: PLC0415  # POSIX only
+
+    given = model or READY
+    first = [] if given.is_file() else [f"canbean roast ready --sensor {given.stem} -o {given.parent}"]
+    if model is not None and first:
+        raise FileError(f"{model}: no such file: it is what the board is to get")
+    with BareBoard(heap=heap, romfs=romfs) as board:
+        words = ["--model", str(given), "--port", board.port, "--image", str(board.image)]
+        flash = f"canbean board flash --board wemos-d1-mini {shlex.join(words)}"
         note(
             "a bare virtual wemos-d1-mini; ctrl-C switches it off and forgets it; in another terminal:\n"
-            f"canbean board flash --board wemos-d1-mini --model M.cbm --port {board.port} --image {board.image}"
+            + "\n".join([*first, flash])
         )
         results.print(board.port)
         board.wait()

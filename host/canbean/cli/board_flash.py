@@ -100,18 +100,23 @@ def flash(
     if fetch and image is not None:
         raise UsageError("give --image or --fetch, not both")
     secret = secret_of(key)
-    runs, blob, firmware = job.check(profile, steps, application, model, secret, romfs=bool(romfs))
+    runs, blob, firmware, needs = job.check(profile, steps, application, model, secret, romfs=romfs)
+    if needs:
+        note(f"{model}: fits the heap of a {profile.name} from a ROMFS alone: firmware and model go there")
+    name = images.name(profile, romfs=romfs or needs)
     chosen = images.read(image, profile) if image is not None else None
     where = port or ports.choose(profile, _ask if sys.stdin.isatty() else None)
     if fetch and not dry_run:
-        note(f"fetching the newest {profile.images[0]}")
-        chosen = images.fetch(profile)
+        note(f"fetching the newest {name}")
+        chosen = images.fetch(profile, name)
     elif chosen is None and only is Only.image:
-        chosen = images.cached(profile)
+        chosen = images.cached(profile, name)
         if chosen is None:
-            raise images.missing(profile, _typed())
+            raise images.missing(profile, name, _typed())
     ports.check_free(where)
-    wanted = Job(profile, where, steps, runs, model, blob, firmware, chosen, secret, erase, baud, romfs)
+    wanted = Job(
+        profile, where, steps, runs, model, blob, firmware, chosen, secret, erase, baud, romfs, needs, fetch
+    )
     with _showing() as show:
         work = Flash(wanted, _typed(), show)
         if dry_run:

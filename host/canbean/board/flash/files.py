@@ -3,8 +3,8 @@
 The folders of the firmware are its own: what else is in them goes. Everything else on a board, models, settings, key, what was
 calibrated, stays. `main.py` goes first and comes last, so that a board with half a firmware starts nothing.
 
-With a ROMFS the folders lie there, from where MicroPython runs bytecode in place, and `main.py` and the texts stay files. A board looks
-for modules among its files first, so that none of those folders may be left there.
+With a ROMFS the folders lie there, from where MicroPython runs bytecode in place, and the model, which is read in place; `main.py` and the
+texts stay files. A board looks for modules among its files first, so that none of those folders may be left there.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 ROOMS = ("apps", "boards", "canbean", "commands", "drivers")
 MANIFEST = "manifest"
 MAIN = "main.py"
+MODEL = "model.cbm"
+SLOT = f"/rom/{MODEL}"
+"""The model in the ROMFS, as the board calls it."""
 # What it prints is small: a board reads its files in pieces.
 LIST = """import os, hashlib
 from binascii import hexlify
@@ -83,11 +86,11 @@ class Firmware:
         """Bytes of all of them."""
         return sum(map(len, self.files.values())) + len(self.rom)
 
-    def in_romfs(self) -> Firmware:
-        """The same with its folders in a ROMFS."""
+    def in_romfs(self, model: bytes = b"") -> Firmware:
+        """The same with its folders in a ROMFS, and a model beside them."""
         inside = {name: content for name, content in self.files.items() if "/" in name}
         beside = {name: content for name, content in self.files.items() if "/" not in name}
-        return Firmware(beside, romfs.image(inside))
+        return Firmware(beside, romfs.image({**inside, MODEL: model} if model else inside))
 
 
 def build(

@@ -19,6 +19,7 @@ class Found:
         image: digest of the image that was flashed, None where nobody knows.
         firmware: digest of the firmware that was flashed, None where nobody knows.
         model: digest of the model's file with its signature, None where nobody knows.
+        slot: which file that is, None where nobody knows.
         reason: what it says is wrong, if anything.
     """
 
@@ -26,6 +27,7 @@ class Found:
     image: str | None = None
     firmware: str | None = None
     model: str | None = None
+    slot: str | None = None
     reason: str | None = None
 
 
@@ -42,9 +44,8 @@ def ask(port: str, baud: int, seconds: float | None = None) -> Found:
             except BoardError:
                 # a firmware from before that command
                 said = {}
-            return Found(
-                board.hello, said.get("image"), said.get("firmware"), said.get("model"), board.refusal
-            )
+            known = {name: said.get(name) for name in ("image", "firmware", "model", "slot")}
+            return Found(board.hello, **known, reason=board.refusal)
     except BoardError:
         return Found()
 

@@ -72,17 +72,27 @@ def read(path: str | os.PathLike[str], board: Profile) -> Image:
     return Image(Path(path), content)
 
 
-def cached(board: Profile) -> Image | None:
-    """The newest release of the board's image in the cache; None where there is none.
+def name(board: Profile, *, romfs: bool | None = None) -> str:
+    """Which official image a board gets.
+
+    Args:
+        board: its profile.
+        romfs: whether it must have a ROMFS.
+    """
+    return board.romfs_image if romfs and board.romfs_image else board.images[0]
+
+
+def cached(board: Profile, name: str) -> Image | None:
+    """The newest release of an image of the board in the cache; None where there is none.
 
     Raises:
         FileError: it cannot be read, or is no such image.
     """
     found = [
         path
-        for path in cache().rglob(f"{board.images[0]}-*{ENDINGS[board.loader]}")
+        for path in cache().rglob(f"{name}-*{ENDINGS[board.loader]}")
         # not a variant, NAME-FLASH_1M-...
-        if re.match(r"(\d|v\d)", path.name[len(board.images[0]) + 1 :])
+        if re.match(r"(\d|v\d)", path.name[len(name) + 1 :])
     ]
     return read(max(found, key=_release), board) if found else None
 
@@ -92,8 +102,8 @@ def _release(path: Path) -> tuple[int, ...]:
     return tuple(int(part or 0) for part in found.groups()) if found else ()
 
 
-def fetch(board: Profile) -> Image:
-    """Download the newest stable image into the cache; the only thing here that uses a network.
+def fetch(board: Profile, name: str) -> Image:
+    """Download the newest stable image of that name into the cache; the only thing here that uses a network.
 
     Raises:
         BoardError: mpflash is not installed, or fails.
@@ -101,6 +111,7 @@ def fetch(board: Profile) -> Image:
     if importlib.util.find_spec("mpflash") is None:
         raise BoardError("--fetch needs mpflash: pip install 'canbean[images]', or give --image F")
     cache().mkdir(parents=True, exist_ok=True)
+    variant = name[len(board.images[0]) + 1 :]
     done = subprocess.run(
         [
             sys.executable,
@@ -109,6 +120,7 @@ def fetch(board: Profile) -> Image:
             "download",
             "--board",
             board.images[0],
+            *(["--variant", variant] if variant else []),
             "--version",
             "stable",
         ],
@@ -118,26 +130,27 @@ def fetch(board: Profile) -> Image:
         env={**os.environ, "MPFLASH_FIRMWARE": str(cache())},
         check=False,
     )
-    found = cached(board)
+    found = cached(board, name)
     if done.returncode or found is None:
         words = (done.stderr or done.stdout).strip().splitlines()
         raise BoardError(
-            f"mpflash has fetched no {board.images[0]}: {words[-1] if words else 'it does not say why'}; "
+            f"mpflash has fetched no {name}: {words[-1] if words else 'it does not say why'}; "
             "nothing was changed: download it by hand and give --image F"
         )
     return found
 
 
-def missing(board: Profile, command: str) -> BoardError:
+def missing(board: Profile, name: str, command: str) -> BoardError:
     """What to do where there is no image.
 
     Args:
         board: its profile.
+        name: of the image that it needs.
         command: what was typed, without an image.
     """
-    name = board.images[0]
+    page = PAGE + board.images[0]
     return BoardError(
         f"{board.name} has no MicroPython yet and there is no image for it: download the newest {name} "
-        f"({ENDINGS[board.loader]}) from {PAGE}{name}/ and run: {command} --image {name}-….{ENDINGS[board.loader][1:]}   "
+        f"({ENDINGS[board.loader]}) from {page}/ and run: {command} --image {name}-….{ENDINGS[board.loader][1:]}   "
         f"(or add --fetch, or put it into {cache()})"
     )

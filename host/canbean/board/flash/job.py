@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from canbean.board import firmware
 from canbean.board.flash import files
 from canbean.errors import BoardError, ModelError, UsageError
 from canbean.files import read_bytes
@@ -36,7 +37,9 @@ class Job:
         key: the board's, where it has one.
         erase: all of the flash before the image is written, with what is in it.
         baud: bits per second of esptool.
-        romfs: whether the firmware goes into a ROMFS; None where the board has one.
+        romfs: whether firmware and model go into a ROMFS; None where the board has one.
+        needs_romfs: whether the model only fits the board's heap from there.
+        fetch: whether the image is still to be fetched: only in a plan.
     """
 
     board: Profile
@@ -51,6 +54,13 @@ class Job:
     erase: bool = False
     baud: int = 460_800
     romfs: bool | None = None
+    needs_romfs: bool = False
+    fetch: bool = False
+
+    @property
+    def in_romfs(self) -> bool | None:
+        """Whether firmware and model go into a ROMFS for sure, or not at all; None where the board has one."""
+        return True if self.needs_romfs else self.romfs
 
     @property
     def digest(self) -> str:
@@ -65,8 +75,8 @@ def check(
     model: Path | None,
     key: bytes | None,
     *,
-    romfs: bool = False,
-) -> tuple[str, bytes, Firmware | None]:
+    romfs: bool | None = None,
+) -> tuple[str, bytes, Firmware | None, bool]:
     """Read the model and build the firmware.
 
     Args:
@@ -75,10 +85,10 @@ def check(
         app: the application; None for the model's.
         model: the model file.
         key: the board's, where it has one: the model must be signed with it.
-        romfs: whether the firmware is to lie in a ROMFS for sure, where it takes less heap.
+        romfs: whether the firmware is to lie in a ROMFS, where it takes less heap; None where the board has one.
 
     Returns:
-        The application, the model and the firmware, as `Job` has them.
+        The application, the model and the firmware, as `Job` has them, and whether the model only fits with a ROMFS.
 
     Raises:
         UsageError: something is missing, or the board is not flashed.
@@ -92,7 +102,7 @@ def check(
         )
     if model is None:
         if steps == ("image",):
-            return "", b"", None
+            return "", b"", None, False
         raise UsageError("give the model with --model M.cbm: the firmware is made for what it needs")
     blob = read_bytes(model, "model file")
     found = cbm.unpack(blob, str(model), key)
@@ -102,10 +112,13 @@ def check(
             f"{model}: is a model for {runs!r}, not for {app!r}: give --app {runs} or another model"
         )
     if "firmware" not in steps:
-        return runs, blob, None
+        return runs, blob, None, False
+    needs = romfs is None and firmware.needs_romfs(found, board)
     # native code where the board has room for it: the image's processor is the profile's, which is checked there
-    made = files.build(board, runs, found, board.architecture if board.native else None, rom=romfs)
-    return runs, blob, made
+    made = files.build(
+        board, runs, found, board.architecture if board.native else None, rom=bool(romfs) or needs
+    )
+    return runs, blob, made, needs
 
 
 def refuse_old(board: Profile, port: str, mpy: int, version: str, wanted: int) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import time
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from canbean.board import update
@@ -19,6 +21,7 @@ from canbean.errors import BoardError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from canbean.board.flash.files import Firmware
     from canbean.board.flash.images import Image
     from canbean.board.flash.job import Job
     from canbean.board.flash.repl import Repl
@@ -88,9 +91,10 @@ class Flash:
     # --- image
 
     def _wanted_image(self) -> Image:
-        image = self.job.image or images.cached(self.job.board)
+        name = images.name(self.job.board, romfs=self.job.in_romfs)
+        image = self.job.image or images.cached(self.job.board, name)
         if image is None:
-            raise images.missing(self.job.board, self._command)
+            raise images.missing(self.job.board, name, self._command)
         return image
 
     def _keeps_image(self) -> str | None:
@@ -105,14 +109,21 @@ class Flash:
         kept = self._keeps_image()
         if kept is not None:
             return Outcome("image", False, f"{kept}: there already")
-        image = self._wanted_image()
         at = self.job.board.flash_map["image"]
-        how = "copy it onto its drive"
-        if self.job.board.loader != "rp2040":
-            how = " ".join(self._writing(image, erase=self.job.erase)[1:])
+        if self.job.fetch:
+            name = images.name(self.job.board, romfs=self.job.in_romfs)
+            newest = images.Image(Path(f"{name}-….{images.ENDINGS[self.job.board.loader][1:]}"), b"")
+            return Outcome("image", True, f"fetch the newest {name} with mpflash; then {self._way(newest)}")
+        image = self._wanted_image()
+        how = self._way(image)
         if self.job.image is None:
             return Outcome("image", True, f"unless a MicroPython answers: {how}")
         return Outcome("image", True, f"{image.path.name}, unless it is at {at:#x} already: {how}")
+
+    def _way(self, image: Image) -> str:
+        if self.job.board.loader == "rp2040":
+            return "copy it onto its drive"
+        return shlex.join(["python", *self._writing(image, erase=self.job.erase)[1:]])
 
     def _writing(self, image: Image, *, erase: bool) -> list[str]:
         at = self.job.board.flash_map["image"]
@@ -189,20 +200,24 @@ class Flash:
         if self._runs_firmware():
             return Outcome("firmware", False, f"{self.job.app}, {self.found.firmware}: there already")
         words = f"{self.job.app}: {len(made.files)} files, {made.size:,} bytes"
-        if self.job.romfs is not False:
-            where = ", into its ROMFS" if self.job.romfs else "; where the board has a ROMFS, into that"
-            words += f"{where}: an image of {len(made.in_romfs().rom):,} bytes"
+        if self.job.in_romfs is not False:
+            where = ", into its ROMFS" if self.job.in_romfs else "; where the board has a ROMFS, into that"
+            words += f"{where}, with the model: an image of {len(self._in_romfs().rom):,} bytes"
         return Outcome("firmware", True, f"{words}; as far as they are not there")
+
+    def _in_romfs(self) -> Firmware:
+        assert self.job.firmware is not None
+        return self.job.firmware.in_romfs(self.job.blob)
 
     def _runs_firmware(self) -> bool:
         """Whether it is there, where it is to be."""
         made = self.job.firmware
         assert made is not None
         fits = set()
-        if self.job.romfs is not True:
+        if self.job.in_romfs is not True:
             fits.add(made.digest)
-        if self.job.romfs is not False:
-            fits.add(made.in_romfs().digest)
+        if self.job.in_romfs is not False:
+            fits.add(self._in_romfs().digest)
         return self.found.firmware in fits
 
     def _firmware(self) -> Outcome:
@@ -218,15 +233,19 @@ class Flash:
                     "was written: name the board that it is with --board, or another port"
                 )
             job.refuse_old(board, port, about.mpy, about.version, MPY_VERSION)
-            rom = None if self.job.romfs is False else partition.find(repl)
-            if rom is None and self.job.romfs:
-                instead = (
-                    f": put the image {board.romfs_image} on it with --image" if board.romfs_image else ""
+            rom = None if self.job.in_romfs is False else partition.find(repl)
+            if rom is None and self.job.in_romfs:
+                instead = f"put the image {board.romfs_image} on it with --image" if board.romfs_image else ""
+                other = (
+                    "take a smaller model: this one only fits its heap from a ROMFS"
+                    if self.job.needs_romfs
+                    else "leave out --romfs"
                 )
                 raise BoardError(
-                    f"{port}: its MicroPython has no ROMFS; no firmware was copied, the board is as it was{instead}, or leave out --romfs"
+                    f"{port}: its MicroPython has no ROMFS; no firmware was copied, the board is as it was: "
+                    + ", or ".join(filter(None, (instead, other)))
                 )
-            wanted = made if rom is None else made.in_romfs()
+            wanted = made if rom is None else self._in_romfs()
             try:
                 written, there = files.copy(
                     repl, wanted, lambda done, total: self._progress("firmware", done / total), rom
@@ -250,9 +269,16 @@ class Flash:
     # --- model
 
     def _runs_model(self) -> bool:
-        """Whether the board runs this model, from this very file: its digest alone does not tell whether it is signed."""
+        """Whether the board runs this model, from this very file, where it is to lie."""
+        # the model's digest alone does not tell whether it is signed
         whole = hashlib.sha256(self.job.blob).hexdigest()[:16]
-        return self.found.hello.get("model") == self.job.digest and self.found.model == whole
+        if self.found.hello.get("model") != self.job.digest or self.found.model != whole:
+            return False
+        return not self._rom_has_model() or self.found.slot == files.SLOT
+
+    def _rom_has_model(self) -> bool:
+        """Whether the ROMFS holds this model, as far as this run knows."""
+        return self.job.firmware is not None and self.found.firmware == self._in_romfs().digest
 
     def _plan_model(self) -> Outcome:
         assert self.job.model is not None
@@ -268,7 +294,8 @@ class Flash:
         assert self.job.model is not None
         name, port = str(self.job.model), self.job.port
         if self._runs_model():
-            return Outcome("model", False, f"{self.job.model.name}, {self.job.digest}: there already")
+            where = "in the ROMFS, read where it lies" if self._rom_has_model() else "there already"
+            return Outcome("model", False, f"{self.job.model.name}, {self.job.digest}: {where}")
         if not self.found.hello:
             raise BoardError(
                 f"{port}: no canbean firmware answers; the board is as it was: leave out --only model, so that it gets one"
@@ -291,8 +318,9 @@ class Flash:
         except BoardError as error:
             raise BoardError(f"{error}; the model that was there, if any, is still in use: {AGAIN}") from None
         self.found = found.wait(port, self.job.board.baud, START_S)
+        how = "that in the ROMFS taken" if self._rom_has_model() else "sent"
         return Outcome(
-            "model", True, f"{self.job.model.name}, {self.job.digest}: sent, and golden vectors answered"
+            "model", True, f"{self.job.model.name}, {self.job.digest}: {how}, and golden vectors answered"
         )
 
     def _repl(self, patience: float = 3.0) -> Repl:
@@ -310,5 +338,6 @@ class Flash:
             "heap_free": hello.get("heap_free"),
             "image": self.found.image,
             "firmware": self.found.firmware,
+            "slot": self.found.slot,
             "reason": self.found.reason,
         }
