@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOMS = ("canbean", "drivers", "boards", "apps", "commands")
+SETUP = "_setup"
 _DRIVERS: dict[str, ModuleType] = {}
 
 
@@ -48,11 +49,17 @@ def names(**stand_ins: ModuleType) -> Iterator[None]:
             del sys.modules[name]
         sys.modules.update(before)
         sys.modules.update({name: module for name, module in saved.items() if module})
+        # what a driver loads when it starts
+        sys.modules.update(
+            {name: one for name, one in _DRIVERS.items() if name + SETUP in _DRIVERS or SETUP in name}
+        )
 
 
 def load(name: str, **stand_ins: ModuleType) -> ModuleType:
     """A module such as `drivers.feed`."""
     with names(**stand_ins):
+        if (firmware.folder() / (name.replace(".", "/") + SETUP + ".py")).is_file():
+            importlib.import_module(name + SETUP)
         return importlib.import_module(name)
 
 

@@ -43,7 +43,7 @@ def read(load, reading, clock):
 
 def readings(load):
     """Readings of every sensor as it comes, [name, steps and times, counts, spread, dark, quality, channels, 1/16 degrees]."""
-    module = load("canbean.reading")
+    module = load("canbean.begin")
     found = []
     for name, kind, settings in (
         ("cup", "max3010x", {}),
@@ -56,7 +56,7 @@ def readings(load):
         ("cup", "tcs3200", {}),
     ):
         rig = Rig(load, kind, **settings)
-        reading = module.Reading(rig.sensor)
+        reading = module.reading(rig.sensor)
         times = read(load, reading, rig.clock)
         values = (reading.counts, reading.spread, reading.dark, reading.channels)
         found.append([name, kind, times, reading.quality, [list(one) for one in values], reading.celsius16])
@@ -72,7 +72,7 @@ def shown(load, framebuf):
         pixels = bytearray(width * height // 8)
         name = "Sh1106" if kind == "sh1106" else "Ssd1306"
         display = getattr(load("drivers." + kind), name)(pixels, width, height, framebuf.MONO_VLSB)
-        display.start(bus, pixels, width, height)
+        display.switch_on(bus, pixels, width, height)
         assert chip.seen() == [[0] * width] * height
         draw(display)
         before = bus.bytes

@@ -39,7 +39,7 @@ def open_display():
     from drivers.ssd1306 import Ssd1306
     pixels = bytearray(WIDTH * HEIGHT >> 3)
     display = Ssd1306(pixels, WIDTH, HEIGHT, framebuf.MONO_VLSB)
-    display.start(I2c(), pixels, WIDTH, HEIGHT)
+    display.switch_on(I2c(), pixels, WIDTH, HEIGHT)
     return display
 def open_button():
     return None

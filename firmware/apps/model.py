@@ -3,14 +3,14 @@ import struct
 import sys
 
 import canbean
+from canbean import decimal
 from canbean.console import Console
 
 
-# -> digest, predictor, names of classes, decimal. Imported here, so that a board whose heap is too small can still say so.
+# -> digest, predictor, names of classes. Imported here, so that a board whose heap is too small can still say so.
 def load(path):
     import json
 
-    from canbean import decimal
     from canbean.kinds import TAGS
     from canbean.model import Model
     from canbean.predictor import Predictor
@@ -26,13 +26,12 @@ def load(path):
         {tag: model.read(tag) for tag in known[2:] if tag in needed or tag in model.sections}
     )
     # each golden row, and the first one asked for, begins a sequence
-    reset = getattr(predictor.kind, "reset", None) or (lambda: None)
+    anew(predictor)
     for given, answers in model.golden():
-        reset()
         found = predictor.predict(struct.unpack("<%di" % predictor.channels, given))
         if tuple(found)[: predictor.count] != answers:
             raise ValueError("a golden row is answered differently here: the model is refused")
-    reset()
+        anew(predictor)
     names = json.loads(model.read("META")).get("classes", ())
     if len(names) != predictor.classes:
         raise ValueError("the model does not name its classes")
@@ -40,58 +39,87 @@ def load(path):
     model.close()
     # it has done its work: its code leaves the heap
     del model, Model, sys.modules["canbean.model"], canbean.model
-    return digest, predictor, names, decimal
+    return digest, predictor, names
 
 
-def main(board):
-    console = Console(board, "model")
-    # it raises no alerts
-    lines = type(console.lines)
-    lines.alert = lines.got = lines.idle = None
-    # what the files in commands/ are given
-    console.application = console
-    console.console = console  # type: ignore[attr-defined]
-    predictor = decimal = None
-    names = ()
-    predictions = 0
-    try:
-        console.model, predictor, names, decimal = load(board.slot)
-        console.refused = None
-        if board.settings is not None:
-            console.rare("load", ())
-    except Exception as error:
-        console.refused = str(error) or type(error).__name__
-        if board.slot != "model.cbm":
-            console.rare("refused", console.refused)
+def anew(predictor):
+    if hasattr(predictor.kind, "reset"):
+        predictor.kind.reset()
 
-    def number(i):
-        return decimal.text(predictor.answers[i], predictor.exponent)
 
-    def predict(words):
-        nonlocal predictions
-        if not console.model:
-            raise ValueError(console.refused)
-        count = predictor.channels
+class AnyModel:
+    def __init__(self, board):
+        self.console = console = Console(board, "model", self)
+        self.lines = console.lines
+        self.predictions = 0
+        self.predictor = None
+        self.names = ()
+        console.commands["predict"] = self.predict
+        console.commands["sample"] = self.sample
+        console.counts = self.counts
+        try:
+            console.model, self.predictor, self.names = load(board.slot)
+            console.refused = None
+            if hasattr(self.predictor.kind, "reset"):
+                # the next row begins a sequence
+                console.commands["reset"] = self.reset
+            if board.settings is not None:
+                console.rare("load", ())
+        except Exception as error:
+            console.refused = str(error) or type(error).__name__
+            if board.slot != "model.cbm":
+                console.rare("refused", console.refused)
+
+    # Of the status line.
+    def counts(self):
+        return (("predictions", self.predictions),)
+
+    def reset(self, _):
+        self.predictor.kind.reset()
+
+    # A row of decimal numbers.
+    def predict(self, words):
+        raw = self.row(words)
+        decimals = self.predictor.decimals
+        for i in range(len(words)):
+            raw[i] = decimal.number(words[i], decimals[i])
+        self.answer(raw)
+
+    # A row of integers, which the predictor is given as they are.
+    def sample(self, words):
+        raw = self.row(words)
+        for i in range(len(words)):
+            raw[i] = max(-decimal.LIMIT, min(int(words[i]), decimal.LIMIT))
+        self.answer(raw)
+
+    def row(self, words):
+        if not self.console.model:
+            raise ValueError(self.console.refused)
+        count = self.predictor.channels
         if len(words) != count:
             raise ValueError("this model takes %d numbers, these are %d" % (count, len(words)))
-        raw = predictor.given
-        for i in range(count):
-            raw[i] = decimal.number(words[i], predictor.decimals[i])
-        predictions += 1
-        ms = console.uptime()
+        return self.predictor.given
+
+    def number(self, i):
+        return decimal.text(self.predictor.answers[i], self.predictor.exponent)
+
+    def answer(self, raw):
+        predictor = self.predictor
+        self.predictions += 1
+        ms = self.console.uptime()
         answers = predictor.predict(raw)
         value = name = margin = anomaly = None
         if predictor.task == 1:
-            name = names[answers[0]]
-            margin = bytes(number(1), "ascii")
+            name = self.names[answers[0]]
+            margin = bytes(self.number(1), "ascii")
         else:
-            value = number(0)
+            value = self.number(0)
             if predictor.task == 2:
                 anomaly = answers[1] > 0
             elif predictor.count > 1:
-                value = "[" + ",".join([number(i) for i in range(predictor.count)]) + "]"
+                value = "[" + ",".join([self.number(i) for i in range(predictor.count)]) + "]"
             value = bytes(value, "ascii")
-        console.lines.send(
+        self.lines.send(
             "prediction",
             (
                 ("t", bytes("%d.%03d" % (ms // 1000, ms % 1000), "ascii")),
@@ -99,13 +127,17 @@ def main(board):
                 ("class", name),
                 ("margin", margin),
                 ("anomaly", anomaly),
-                ("raw", bytes("[" + ",".join([str(raw[i]) for i in range(count)]) + "]", "ascii")),
+                (
+                    "raw",
+                    bytes("[" + ",".join([str(raw[i]) for i in range(predictor.channels)]) + "]", "ascii"),
+                ),
             ),
         )
 
-    console.commands["predict"] = predict
-    if hasattr(predictor and predictor.kind, "reset"):
-        # the next row begins a sequence
-        console.commands["reset"] = lambda _: predictor.kind.reset()
-    console.counts = lambda: (("predictions", predictions),)
-    console.run()
+
+def start(board):
+    return AnyModel(board).console
+
+
+def main(board):
+    start(board).run()

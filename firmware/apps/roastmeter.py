@@ -53,16 +53,14 @@ class RoastMeter:
         self.todo = 0
         # lines told, when the last one of a stream was, milliseconds between them: 0 none, -1 as ColorTrack has them
         self.readings = self.told = self.every = 0
-        # whether somebody speaks the Tonino's protocol, and hears nothing else
-        self.tonino = False
+        # after such words nothing is said but their answers
+        console.capitals = "tonino"
         # bits a second of the line that were set, as text
         self.baud = None
         # when a sensor that went away is tried again
         self.due = 0
         console.commands["read"] = self.read
         self.line_rate = board.set_rate
-        self.ours = console.link.on_command
-        console.link.on_command = self.command
         try:
             console.model, self.regressor = load(board.slot)
             self.raw = [0] * self.regressor.channels
@@ -74,33 +72,14 @@ class RoastMeter:
             else:
                 console.refused = None
             if not self.reading:
-                self.begin()
+                from canbean.begin import begin
+
+                begin(self)
         except Exception as error:
             console.refused = str(error) or type(error).__name__
             console.model = console.turn = None
             if board.slot != "model.cbm":
                 console.rare("refused", console.refused)
-
-    # Readings of the sensor, by the calibration that there is.
-    def begin(self):
-        if self.sensor:
-            from canbean.reading import Reading
-
-            reading = Reading(self.sensor, self.reflectance, self.regressor.scale.calibrated)
-            if len(reading.channels) < self.regressor.channels:
-                raise ValueError("the model has more channels than this sensor")
-            self.reading = reading
-            self.quality = "not settled"
-            self.console.turn = self.turn
-            self.console.pause = 2
-
-    # Words in capitals are the Tonino's.
-    def command(self, line):
-        if line.isupper():
-            self.console.rare("tonino", str(line, "ascii").split())
-        else:
-            self.tonino = False
-            self.ours(line)
 
     # A piece of a reading, or what is to be done with one: the line waits for no more.
     def turn(self):
@@ -112,7 +91,7 @@ class RoastMeter:
             else:
                 self.judge()
             return
-        if self.button and self.button.pressed() and not self.tonino:
+        if self.button and self.button.pressed() and not self.console.upper:
             self.read(None)
         now = self.console.uptime()
         if now < self.due:
@@ -125,7 +104,7 @@ class RoastMeter:
             self.quality = "no sensor"
             self.score = None
             self.todo = 1
-            if not self.tonino:
+            if not self.console.upper:
                 raise
 
     def judge(self):

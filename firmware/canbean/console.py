@@ -18,9 +18,13 @@ class Console:
         self.application = application
         self._wait, readinto, write = board.open_serial()
         boot = "".join(["%02x" % byte for byte in os.urandom(4)])
-        self.lines = Lines(write, boot, getattr(board, "KEPT", 0))
+        # only a gateway has alerts
+        self.lines = Lines(write, boot, getattr(board, "KEPT", 0) if app == "gateway" else None)
         self.link = Link(readinto, self._command, self.no_packet, self.error, board.CHUNK)
         self.commands = {}
+        # the file in commands/ that takes words in capitals, LAWICEL's or the Tonino's, and how many came since the last other one
+        self.capitals = "slcan"
+        self.upper = 0
         # digest of the model; why there is none, or not the one that came last: the application stays on the line and says so
         self.model = None
         self.refused = "no model"
@@ -53,9 +57,9 @@ class Console:
         words = str(text, "ascii").split()
         # what is wrong with a command is always said
         self._reason = None
-        if words and words[0][0] in "CFLNOSVZ" and len(words[0]) < 3:
-            # LAWICEL's protocol
-            words.insert(0, "slcan")
+        self.upper = text.isupper() and self.upper + 1
+        if self.upper:
+            words.insert(0, self.capitals)
         command = self.commands.get(words[0]) if words else None
         if command:
             command(words[1:])

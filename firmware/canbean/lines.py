@@ -56,7 +56,7 @@ def body(pairs):
 
 
 class Lines:
-    # `n` alerts are kept until the host says that they have come; the oldest give way to new ones.
+    # `n` alerts are kept until the host says that they have come; the oldest give way to new ones. None: there are none.
     def __init__(self, write, boot, n=0):
         self.write = write
         self.boot = boot.encode()
@@ -67,7 +67,8 @@ class Lines:
         self.gather = None
         # the second of the last alert of an incident that is open
         self.last = -1
-        self.reset()
+        if n is not None:
+            self.reset()
 
     # Alerts are counted from here.
     def reset(self):

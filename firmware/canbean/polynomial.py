@@ -38,30 +38,23 @@ class Polynomial:
             self.bias = array("i", bytes(section[4:end]))
             self.weights = array("h", bytes(section[end : end + 2 * terms * self.outputs]))
 
-    # The buffer with the scores; it is valid until the next call.
-    def run(self, x):
-        if self.kernel is None:
-            return self.plain(x)
-        given = self.given
-        if x is not given:
-            for i in range(self.features):
-                given[i] = x[i]
-        self.kernel(given, self.section, self.terms, self.out)
-        return self.out
-
     def predict(self, x):
         if x is self.ready:
             return self.kernel(x, self.section, self.terms, self.out)
         return self.run(x)[0]
 
-    def plain(self, x):
-        given = self.given
-        if x is not given:
-            for i in range(self.features):
-                given[i] = x[i]
+    # The buffer with the scores; it is valid until the next call.
+    def run(self, x):
         # not four at once, which MicroPython does by a tuple
-        monomials, weights, out = self.given, self.weights, self.out
-        features, terms, shift = self.features, self.terms, self.shift
+        monomials, features, terms = self.given, self.features, self.terms
+        out = self.out
+        if x is not monomials:
+            for i in range(features):
+                monomials[i] = x[i]
+        if self.kernel:
+            self.kernel(monomials, self.section, terms, out)
+            return out
+        weights, shift = self.weights, self.shift
         for i in range(features):
             monomials[terms + i] = i
         end = features

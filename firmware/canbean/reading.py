@@ -1,43 +1,22 @@
 # A reading: dark first, then some samples, a slice at a time; of each channel the middle of them, and how far they are apart.
-# The host's canbean.roast.sampling gives the same integers.
-from array import array
-
+# The host's canbean.roast.sampling gives the same integers. begin.py makes one.
 from . import const
 from .quality import QUALITY, judge
 
-_SAMPLES = const(5)
-_ANEW = const(-1)
+SAMPLES = const(5)
+ANEW = const(-1)
 # of a sensor that knows no temperature
 _NONE = const(-0x8000)
 
 
 class Reading:
-    # `reflectance`: the unit's calibration, None where there is none or the model takes raw counts; `wanted`: whether it
-    # takes reflectances
-    def __init__(self, sensor, reflectance=None, wanted=False):
-        n = sensor.CHANNELS
-        if reflectance and len(reflectance.empty) != n:
-            raise ValueError("the calibration is of another sensor: calibrate again")
-        self.sensor = sensor
-        self.reflectance = reflectance
-        self.wanted = wanted
-        # one sample with its temperature behind; what has come, each in order
-        self.one = array("i", bytes(4 * n + 4))
-        self.came = [array("i", bytes(4 * _SAMPLES)) for _ in range(n + 1)]
-        self.dark, self.counts, self.spread, self.milli = [array("i", bytes(4 * n)) for _ in range(4)]
-        # what the regressor is given; a temperature is the last, in 1/100 degrees
-        self.channels = array("i", bytes(4 * n + 4))
-        self.celsius16 = None
-        self.quality = "not settled"
-        self.slice = _ANEW
-
     # The next slice, at most 150 ms; -> whether the reading is there. After an OSError, which says what is wrong with the
     # sensor, it begins anew and starts the sensor again.
     def step(self):
         sensor = self.sensor
         one = self.one
         at = self.slice
-        self.slice = _ANEW
+        self.slice = ANEW
         if at < 0:
             sensor.start()
         elif not at:
@@ -55,7 +34,7 @@ class Reading:
                     came[j] = came[j - 1]
                     j -= 1
                 came[j] = one[i]
-            if at == _SAMPLES:
+            if at == SAMPLES:
                 self.finish()
                 self.slice = 0
                 return True

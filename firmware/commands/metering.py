@@ -1,6 +1,7 @@
 # What is set on a roast meter: its calibration, whether its LEDs are swapped, what it streams, and how fast its line is.
 from canbean import const
-from canbean.reflectance import Reflectance
+from canbean.begin import begin
+from canbean.calibrated import reflectance
 
 from . import overlay, stream
 
@@ -10,12 +11,12 @@ _OLD = const(181)  # days that a calibration holds, as in the host's canbean.roa
 
 def apply(app, lines):
     words = overlay.value(lines, "calibration", "").split()
-    app.reflectance = Reflectance(words) if words else None
+    app.reflectance = reflectance(words) if words else None
     expire(app, lines)
     if app.sensor:
         app.sensor.swap = int(overlay.value(lines, "swap", 0))
     stream.run(app, overlay.value(lines, "stream", "off").split())
-    app.begin()
+    begin(app)
     baud = overlay.value(lines, "baud")
     if baud != app.baud:
         app.line_rate(int(baud or getattr(app.board, "BAUD", 115200)))

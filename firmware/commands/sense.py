@@ -1,6 +1,7 @@
 # sense COUNTS... [CELSIUS16]: what a board without a sensor measures from now on, as if it had one: counts of each light
 # channel, and the die's temperature in 1/16 degree. The reading that follows is there when the command is done.
 from canbean import const
+from canbean.begin import begin
 from drivers.fed_sensor import FedSensor
 
 READS = True
@@ -23,7 +24,7 @@ def run(app, words):
     if app.sensor is None:
         app.sensor = FedSensor(count)
     app.sensor.feed(values[:count], values[count] if len(values) > count else None)
-    app.begin()
+    begin(app)
     app.fed = False
     for _ in range(_MOST):
         if app.reading.step():

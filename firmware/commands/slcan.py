@@ -16,10 +16,13 @@ _RATES = const((10000, 20000, 50000, 100000, 125000, 250000, 500000, 800000, 100
 # What the host said, as words or as the text of a line.
 def run(app, words):
     text = words[0]
+    show = getattr(app, "slcan", None)
+    if not show and (text[0] not in "CFLNOSVZ" or len(text) > 2):
+        raise ValueError("unknown command: " + text)
     if not hasattr(app, "bus"):
         raise ValueError("this application is no CAN adapter: " + text)
     try:
-        answer = answer_to(app, text, getattr(app, "slcan", None))
+        answer = answer_to(app, text, show)
     except (ValueError, IndexError, OSError):
         answer = b"\a"
     app.lines.write(answer)

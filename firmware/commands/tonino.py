@@ -1,5 +1,5 @@
 # The Tonino's serial protocol, which Artisan speaks: a word in capitals, answered by WORD:NUMBERS. What is not done is not
-# answered, and nothing else is said from TONINO on until a command of ours.
+# answered, and nothing else is said from the first of them on until a command of ours.
 from canbean import const
 from canbean.decimal import text
 
@@ -14,7 +14,6 @@ def run(app, words):
     # one who took boot chatter for the greeting scans at once, and would take that for the scan's answer
     console.idle = None
     if word == "TONINO":
-        app.tonino = True
         app.every = 0
         later(app, lambda ms: ms > _GREET and "TONINO:1 0 1")
     elif word == "SCAN" or word == "I_SCAN":
@@ -27,7 +26,7 @@ def run(app, words):
         say(app, "GETCAL:1.000000 0.000000")
     elif word == "GETSCALING":
         say(app, "GETSCALING:0.000000 0.000000 1.000000 0.000000")
-    elif not app.tonino:
+    elif console.upper < 2:
         raise ValueError("unknown command: " + " ".join(words))
 
 

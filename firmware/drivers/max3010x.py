@@ -6,15 +6,12 @@ from drivers.registers import Registers
 
 # registers
 _STATUS = const(0x00)
-_ENABLE = const(0x02)
 _POINTERS = const(0x04)
 _DATA = const(0x07)
-_SETTINGS = const(0x08)
 _MODE = const(0x09)
 _CURRENTS = const(0x0C)
 _TEMPERATURE = const(0x1F)
 _CONVERT = const(0x21)
-_PART = const(0xFF)
 # more ambient light than it can take away
 _OVERFLOW = const(0x20)
 # bytes of an average, and of the six that are read: the first may be half of what was before
@@ -35,23 +32,9 @@ class Max3010x(Registers):
     swapped = False
 
     def start(self):
-        self.three = p = bytearray(3)
-        self.burst = bytearray(_BURST)
-        one = bytearray(1)
-        self.get(_PART, one)
-        if one[0] != 0x15:
-            self.fail("is not what answers at its address: part id %02x" % one[0])
-        self.put(_MODE, 0x40)
-        for _ in range(10):
-            self.sleep(2)
-            self.get(_SETTINGS, p)
-            if not p[1]:
-                break
-        else:
-            self.fail("does not come out of its reset")
-        self.put(_ENABLE, _OVERFLOW)
-        # averages of four, no overwriting; red and infrared; 16,384 nA, 200 a second, 411 us
-        self.put(_SETTINGS, 0x40, 3, 0x6B)
+        from drivers.max3010x_setup import setup
+
+        setup(self)
 
     # One sample of red and infrared, and of the die's temperature.
     def sample(self, out):

@@ -56,7 +56,7 @@ def display(i2c, kind, width, height):
             oled = Ssd1306
         pixels = bytearray(width * height >> 3)
         one = oled(pixels, width, height, framebuf.MONO_VLSB)
-        one.start(i2c, pixels, width, height, 0x3C if 0x3C in found else 0x3D)
+        one.switch_on(i2c, pixels, width, height, 0x3C if 0x3C in found else 0x3D)
         return one
     return None
 

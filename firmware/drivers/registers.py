@@ -18,13 +18,12 @@ class Registers:
         self.twice(self.i2c.writeto_mem, register, bytes(values))
 
     def twice(self, access, register, buffer):
-        try:
-            access(self.AT, register, buffer)
-        except OSError:
+        for _ in b"12":
             try:
-                access(self.AT, register, buffer)
+                return access(self.AT, register, buffer)
             except OSError:
-                self.fail("does not answer: check its power and its I2C wires")
+                pass
+        self.fail("does not answer: check its power and its I2C wires")
 
     def fail(self, why):
         raise OSError("the %s %s" % (self.NAME, why))

@@ -9,7 +9,7 @@ class Ssd1306(framebuf.FrameBuffer):
     POWER = b"\x8d\x14\x20\x02"
 
     # `pixels`: the buffer that it was made of
-    def start(self, i2c, pixels, width, height, at=0x3C):
+    def switch_on(self, i2c, pixels, width, height, at=0x3C):
         self.i2c = i2c
         self.pixels = memoryview(pixels)
         self.width = width
@@ -30,10 +30,9 @@ class Ssd1306(framebuf.FrameBuffer):
 
     # Commands (0) or pixels (0x40).
     def send(self, control, data):
-        try:
-            self.i2c.writevto(self.at, (control, data))
-        except OSError:
+        for _ in b"12":
             try:
-                self.i2c.writevto(self.at, (control, data))
+                return self.i2c.writevto(self.at, (control, data))
             except OSError:
-                raise OSError("the display does not answer: check its power and its I2C wires")
+                pass
+        raise OSError("the display does not answer: check its power and its I2C wires")

@@ -150,14 +150,14 @@ def test_after_opening_the_prober_has_left(module):
 
 
 APP = b"""
-from canbean.reading import Reading
+from canbean.begin import reading
 
 
 class App:
     def __init__(self, board):
         self.display = board.open_display()
         self.button = board.open_button()
-        self.reading = Reading(board.open_sensor())
+        self.reading = reading(board.open_sensor())
 
     def run(self):
         while not self.reading.step():

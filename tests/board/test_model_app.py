@@ -95,7 +95,9 @@ def test_what_it_does_not_take_is_answered(tmp_path):
             ("predict 1 2 3", "takes 4 numbers, these are 3"),
             ("predict 1 2 3 x", "not a decimal number: x"),
             ("predict 1 2 3 1e5", "not a decimal number: 1e5"),
-            ("sample 1 2 3 4", "unknown command"),
+            ("sample 1 2 3", "takes 4 numbers, these are 3"),
+            ("sample 1 2 3 x", "x"),
+            ("stream 5", "unknown command: stream"),
         ):
             with pytest.raises(BoardError, match=reason):
                 line.ask(words, "prediction")

@@ -67,7 +67,7 @@ def started(kind, width, height, **settings):
     vars(bus).update(settings)
     pixels = bytearray(width * height // 8)
     display = getattr(load("drivers." + kind), kind[0].upper() + kind[1:])(pixels, width, height, 0)
-    display.start(bus, pixels, width, height)
+    display.switch_on(bus, pixels, width, height)
     return chip, bus, display
 
 

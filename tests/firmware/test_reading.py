@@ -14,7 +14,7 @@ from conftest import FIRMWARE, ROOT
 from sensor_cases import ON_VM, Rig
 
 load = firmware_drivers.load
-Reading = load("canbean.reading").Reading
+made = load("canbean.begin").reading
 counts = st.integers(0, (1 << 18) - 1)
 
 
@@ -63,7 +63,7 @@ def done(reading):
 @settings(deadline=None)
 @given(st.lists(st.tuples(counts, counts, st.integers(-700, 1400)), min_size=5, max_size=5))
 def test_the_middle_of_samples_as_on_the_host(samples):
-    reading = done(Reading(Fed(samples)))
+    reading = done(made(Fed(samples)))
     values = np.array(samples).T
     middle = host.middle(values).tolist()
     assert [*reading.counts, reading.celsius16] == middle
@@ -84,7 +84,7 @@ print([middle(sorted(one)) for one in {samples}])
 @settings(deadline=None)
 @given(st.permutations([100, 101, 102, 103, 99999]), st.permutations([5000, 5001, 5002, 5003, 0]))
 def test_one_wild_sample_does_nothing(red, infrared):
-    reading = done(Reading(Fed([(a, b, 400) for a, b in zip(red, infrared, strict=True)])))
+    reading = done(made(Fed([(a, b, 400) for a, b in zip(red, infrared, strict=True)])))
     assert 101 <= reading.counts[0] <= 103
     assert 5000 <= reading.counts[1] <= 5002
     assert max(reading.spread) == 2
@@ -148,7 +148,7 @@ def test_from_cold_a_reading_is_compensated_within_five_seconds():
     rig.chip.pulse = lambda led, current: int(
         pulse(led, current) * (1 - 0.009 * (celsius(rig.chip.at_us) - 20))
     )
-    reading = Reading(rig.sensor)
+    reading = made(rig.sensor)
     rig.clock.sleep_ms(500)
     done(reading)
     assert rig.clock.us < 5e6
@@ -164,7 +164,7 @@ def test_from_cold_a_reading_is_compensated_within_five_seconds():
 
 
 def test_reflectances_then_the_temperature():
-    reading = done(Reading(Fed([(100_000, 50_000, 408)] * 5), Calibration(), True))
+    reading = done(made(Fed([(100_000, 50_000, 408)] * 5), Calibration(), True))
     assert list(reading.channels) == [10_500, 5_500, 2550]
     assert (reading.quality, reading.celsius16) == ("ok", 408)
 
@@ -178,18 +178,18 @@ def test_reflectances_then_the_temperature():
     ],
 )
 def test_what_is_on_the_window(samples, quality):
-    assert done(Reading(Fed([samples] * 5), Calibration())).quality == quality
+    assert done(made(Fed([samples] * 5), Calibration())).quality == quality
 
 
 def test_a_calibration_that_is_wanted_and_not_there():
-    reading = done(Reading(Fed([(100_000, 50_000, 400)] * 5), None, True))
+    reading = done(made(Fed([(100_000, 50_000, 400)] * 5), None, True))
     assert (reading.quality, list(reading.channels)) == ("not calibrated", [100_000, 50_000, 2500])
-    assert done(Reading(Fed([(100_000, 50_000, 400)] * 5))).quality == "ok"
+    assert done(made(Fed([(100_000, 50_000, 400)] * 5))).quality == "ok"
 
 
 def test_a_calibration_of_another_sensor():
     with pytest.raises(ValueError, match="the calibration is of another sensor: calibrate again"):
-        Reading(Rig(load, "tcs34725").sensor, Calibration())
+        made(Rig(load, "tcs34725").sensor, Calibration())
 
 
 # --- faults
@@ -198,7 +198,7 @@ def test_a_calibration_of_another_sensor():
 def test_after_a_fault_it_begins_anew():
     for at in range(0, 700, 13):
         rig = Rig(load, "max3010x", noise=0)
-        reading = Reading(rig.sensor)
+        reading = made(rig.sensor)
         rig.bus.faults = (at, at + 1, at + 2)
         words = []
         for _ in range(16):
@@ -216,7 +216,7 @@ def test_after_a_fault_it_begins_anew():
 
 def test_a_sensor_that_comes_back_reads_on():
     rig = Rig(load, "tcs34725")
-    reading = done(Reading(rig.sensor))
+    reading = done(made(rig.sensor))
     chips, rig.bus.chips = rig.bus.chips, {}
     for _ in range(5):
         with pytest.raises(OSError, match="the TCS34725 does not answer"):
@@ -228,7 +228,7 @@ def test_a_sensor_that_comes_back_reads_on():
 
 def test_a_sensor_that_lost_its_power_is_started_again():
     rig = Rig(load, "max3010x", noise=0)
-    reading = done(Reading(rig.sensor))
+    reading = done(made(rig.sensor))
     for slices in range(1, 6):
         for _ in range(slices):
             reading.step()
@@ -239,7 +239,7 @@ def test_a_sensor_that_lost_its_power_is_started_again():
 
 
 def test_the_last_reading_stands_until_the_next_is_there():
-    reading = done(Reading(Fed([(100_000, 50_000, 400)] * 5 + [(80_000, 40_000, 416)] * 5)))
+    reading = done(made(Fed([(100_000, 50_000, 400)] * 5 + [(80_000, 40_000, 416)] * 5)))
     for _ in range(5):
         assert not reading.step()
         assert list(reading.counts) == [100_000, 50_000]
@@ -253,7 +253,7 @@ def test_transactions_and_bytes_of_a_reading():
     found = {}
     for kind in ("max3010x", "tcs34725"):
         rig = Rig(load, kind)
-        reading = done(Reading(rig.sensor))
+        reading = done(made(rig.sensor))
         for pause in range(0, 20000, 1300):
             rig.clock.on(pause)
             before = rig.bus.transactions, rig.bus.bytes

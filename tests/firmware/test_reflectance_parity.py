@@ -33,7 +33,7 @@ def board_reflectances(board, counts, celsius16):
 def test_the_firmware_on_cpython(seed):
     rng = np.random.default_rng(seed)
     c = random_calibration(rng)
-    board = firmware.module("reflectance").Reflectance(c.words().split())
+    board = firmware.module("calibrated").reflectance(c.words().split())
     counts, celsius16 = random_counts(rng, len(c.channels), 20)
     assert (
         board_reflectances(board, counts.tolist(), celsius16.tolist()) == c.apply(counts, celsius16).tolist()
@@ -45,7 +45,7 @@ def test_the_firmware_on_cpython(seed):
 @pytest.mark.parametrize("words", WRONG)
 def test_a_line_that_cannot_be_is_refused(words):
     with pytest.raises(ValueError):
-        firmware.module("reflectance").Reflectance(words.split())
+        firmware.module("calibrated").reflectance(words.split())
     with pytest.raises(ValueError, match="calibration"):
         Calibration.parse(words)
 
@@ -76,7 +76,7 @@ VM = """
 import gc
 gc.disable()
 import json
-from canbean.reflectance import Reflectance
+from canbean.calibrated import reflectance
 from canbean.quality import judge
 
 def allocated(board, counts, celsius16, outs):
@@ -88,7 +88,7 @@ def allocated(board, counts, celsius16, outs):
 
 for line in open("%s/cases.json"):
     words, counts, celsius16, judged = json.loads(line)
-    board = Reflectance(words.split())
+    board = reflectance(words.split())
     outs = [[0] * len(counts[0]) for _ in counts]
     spent = allocated(board, counts, celsius16, outs)
     c, d, s, full, milli, empty = judged
@@ -124,7 +124,7 @@ def test_a_32_bit_board_allocates_nothing(vm32, tmp_path):
     """A single integer past 31 bits, anywhere, would be an allocation."""
     expected = write_cases(tmp_path)
     (tmp_path / "canbean").mkdir()
-    for name in ("__init__", "reflectance", "quality"):
+    for name in ("__init__", "calibrated", "reflectance", "quality"):
         source = firmware.folder() / "canbean" / f"{name}.py"
         (tmp_path / "canbean" / source.name).write_text(source.read_text())
     answers = [json.loads(line) for line in vm32(VM % "/input", folder=tmp_path).splitlines()]

@@ -14,13 +14,13 @@ ON_VM = """
 import json
 from array import array
 from apps.roastmeter import load
-from canbean.reading import Reading
-from canbean.reflectance import Reflectance
+from canbean.begin import reading as made
+from canbean.calibrated import reflectance
 from drivers.fed_sensor import FedSensor
 digest, regressor = load("m.cbm")
 scale = regressor.scale
 sensor = FedSensor(2)
-reading = Reading(sensor, Reflectance({words!r}.split()), scale.calibrated)
+reading = made(sensor, reflectance({words!r}.split()), scale.calibrated)
 
 with open("cups.bin", "rb") as file:
     numbers = array("i", file.read())

@@ -13,7 +13,7 @@ from conftest import FIRMWARE, ROOT
 from sensor_cases import ON_VM, Rig
 
 load = firmware_drivers.load
-Reading = load("canbean.reading").Reading
+made = load("canbean.begin").reading
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_readings_on_bad_lines_are_right_or_there_are_words(faults, late):
         rig = Rig(load, kind)
         rig.chip.noise = 0
         rig.bus.faults, rig.bus.late = faults, late
-        reading = Reading(rig.sensor)
+        reading = made(rig.sensor)
         words = []
         for _ in range(200):
             try:

@@ -30,6 +30,7 @@ from canbean.board.scopes import (
     File,
     Own,
     Source,
+    files_in,
     imported,
     origin,
     parse,
@@ -156,21 +157,13 @@ def _loaded(sources: dict[str, Source], start: Iterable[str], apart: set[str]) -
         if name in done:
             return
         done.add(name)
-        for needed in _files_in(sources, sources[name]):
+        for needed in files_in(sources, sources[name]):
             yield from visit(needed)
         yield name
 
     yield from visit(PACKAGE)
     for name in start:
         yield from visit(name)
-
-
-def _files_in(sources: dict[str, Source], source: Source) -> Iterator[str]:
-    for node in ast.walk(source.tree):
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            for meaning in imported(source, node, sources).values():
-                if isinstance(meaning, (Own, File)):
-                    yield meaning.file
 
 
 def _dropped(sources: dict[str, Source]) -> set[str]:

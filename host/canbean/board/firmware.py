@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from canbean.board.asked import asked
 from canbean.board.bundle import Bundle, bundle
-from canbean.board.needs import PASSING, Needs, files
+from canbean.board.needs import METER, PASSING, Needs, files, without_others
 from canbean.board.profiles import names, profile
 from canbean.board.scopes import NATIVE
 from canbean.board.spare import TEXTS
@@ -34,6 +34,9 @@ PACKAGE = "canbean_firmware"
 MPY_VERSION = 6
 """The `.mpy` version that MicroPython 1.19 and newer read (`sys.implementation._mpy & 0xff`)."""
 
+NATIVE_APPS = ("gateway", "model")
+"""Applications for which native code is worth its bytes. A roast meter predicts once in half a second: bytecode is fast enough for
+every model that `roast fit` chooses (`board_ms`)."""
 SAFE = "console"
 """The application of safe mode: on every board, and never chosen."""
 CONST = "def const(value):\n    return value\n\n\n"
@@ -133,8 +136,9 @@ def build(
         app: a file of `firmware/apps`, without `.py`.
         board: a file of `firmware/boards`, without `.py`.
         compiled: as `.mpy` by mpy-cross; else the sources as they are.
-        architecture: mpy-cross's name of the board's processor. Without one the files of native code,
-            `canbean/*_viper.py`, are left out when compiled, and the board computes the same in bytecode.
+        architecture: mpy-cross's name of the board's processor. Without one, or for an application that needs none
+            (`NATIVE_APPS`), the files of native code, `canbean/*_viper.py`, are left out when compiled, and the board computes
+            the same in bytecode.
         model: what of an application this model always loads is joined into one file, where the application allows that
             (`bundle`); the board still takes every other model. None leaves every file as it is.
         romfs: whether the files are for a ROMFS, where they take less heap.
@@ -146,6 +150,8 @@ def build(
         FileError: `target` cannot be written.
     """
     source = folder()
+    if app not in NATIVE_APPS:
+        architecture = None
     paths = [source / "apps" / f"{app}.py", source / "boards" / f"{board}.py"]
     for file, what in zip(paths, ("application", "board"), strict=True):
         if not file.is_file():
@@ -166,8 +172,10 @@ def build(
         own = f"boards/{board}"
         contents[own] = asked(contents[own], [one for name, one in contents.items() if name != own])
     if model is not None and b"\ndef start(" in contents[f"apps/{app}"]:
+        if f"apps/{app}" == METER:
+            contents = without_others(contents, METER, own)
         needs = files(contents, f"apps/{app}", f"boards/{board}", model.sections)
-        if architecture and app != "roastmeter" and board != "linux":
+        if architecture and board != "linux":
             # with native code there is heap enough; the virtual board stands for the smallest
             needs = replace(needs, seldom=())
         made = _joined(tuple(contents.items()), needs, compiled=compiled)

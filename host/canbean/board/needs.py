@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from canbean.board.reach import Part
-from canbean.board.scopes import COPIED, NATIVE, File, Own, imported, parse
+from canbean.board.scopes import COPIED, JOINED, NATIVE, File, Own, files_in, imported, parse
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -35,9 +35,12 @@ SELDOM = (
     Part("canbean/order_words", "words"),
     Part("canbean/escape", "escaped"),
     Part("canbean/display", "draw"),
+    Part("canbean/begin", "begin"),
+    Part("canbean/calibrated", "reflectance"),
+    Part("drivers/max3010x_setup", "setup"),
 )
-"""What only an alert needs: it is loaded in less time than the alert's line takes. Whatever stays loaded imports it within a
-function."""
+"""What only an alert needs, a display, or a sensor when it starts: it is loaded in less time than the alert's line or the reading
+takes. Whatever stays loaded imports it within a function."""
 PLAIN = "_plain"
 """How files end that say in bytecode what native code says."""
 GATES, NOVELTY, FEED = "canbean/gates", "canbean/novelty", "drivers/feed"
@@ -46,12 +49,17 @@ KINDS = "canbean/kinds"
 """Names the file of each section that predicts."""
 OPENS = {GATEWAY: ("open_bus",), METER: ("open_sensor", "open_display", "open_button")}
 """What an application asks its board's file for, at start; what that loads are its drivers."""
-REFLECTANCE = "canbean/reflectance"
-"""What a setting loads, for good."""
+REFLECTANCE = ("canbean/reflectance", "canbean/calibrated")
+"""What a setting loads: the first for good, the other for a moment."""
 KIT = ("drivers/max3010x", "drivers/ssd1306")
 """What most roast meters have, on boards that look for it."""
-ALERTS = tuple(Part("canbean/lines", f"Lines.{name}") for name in ("alert", "got", "idle"))
+ALERTS = tuple(Part("canbean/lines", f"Lines.{name}") for name in ("alert", "got", "idle", "reset", "end"))
 """What only a gateway does."""
+NEVER = (
+    Part("canbean/features", "Features._native"),
+    Part("drivers/max3010x", "Max3010x.stop"),
+)
+"""What a roast meter never does: it has no native code (`firmware.NATIVE_APPS`) and is switched off with its sensor."""
 SAFE = "apps/console"
 """The application of safe mode, which runs instead of the one that is joined."""
 _FINGERPRINT, _CLOSED = struct.Struct("<HHH"), 1024
@@ -97,11 +105,31 @@ def files(contents: Mapping[str, bytes], app: str, board: str, sections: Mapping
         # a board with a bus of its own seldom replays
         apart.add(FEED)
     starting = Part(SAFE, "main"), *(Part(board, name) for name in opens)
-    without = () if app == GATEWAY else ALERTS
+    without = () if app == GATEWAY else ALERTS + NEVER if app == METER else ALERTS
     start = [app, *drivers]
     if app == METER:
-        start += [REFLECTANCE, *(KIT if drivers else ())]
+        start += [*REFLECTANCE, *(KIT if drivers else ())]
     return Needs(tuple(start), tuple(sorted(named | kinds)), tuple(sorted(apart)), SELDOM, starting, without)
+
+
+def without_others(contents: Mapping[str, bytes], app: str, board: str) -> dict[str, bytes]:
+    """The files that an application can load, whatever its model and its commands are.
+
+    Args:
+        contents: the firmware's files by path without `.py`.
+        app: path of the application.
+        board: path of the board's file.
+    """
+    sources = parse(dict(contents))
+    todo = {app, board, SAFE, *_kinds(contents.get(KINDS, b"")).values(), *PASSING, *REFLECTANCE}
+    todo |= {name for name in contents if not name.startswith("canbean/")}
+    found = {name for name in contents if name.endswith((PLAIN, NATIVE)) or name == JOINED}
+    while todo:
+        name = todo.pop()
+        if name in sources and name not in found:
+            found.add(name)
+            todo |= set(files_in(sources, sources[name]))
+    return {name: content for name, content in contents.items() if name in found}
 
 
 def _detectors(gates: bytes) -> dict[str, str]:

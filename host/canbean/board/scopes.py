@@ -196,6 +196,15 @@ def imported(source: Source, statement: ast.stmt, sources: dict[str, Source]) ->
     return found
 
 
+def files_in(sources: dict[str, Source], source: Source) -> Iterator[str]:
+    """The files that a file loads, in order."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            for meaning in imported(source, node, sources).values():
+                if isinstance(meaning, (Own, File)):
+                    yield meaning.file
+
+
 def taken(source: Source, statement: ast.ImportFrom, alias: ast.alias, sources: dict[str, Source]) -> Meaning:
     """What `from ... import alias` takes."""
     module = statement.module or ""
