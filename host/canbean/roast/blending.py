@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 
 KINDS_MOST = 3
 """Each kind brings its code along onto the board."""
-WORST = 2.0
+WORST = 1.5
 """A model with this many times the least error is not asked."""
+APART = 0.1
+"""Weights differ by so much before any lot is seen: a few tens of lots tell models that are equally good apart by chance, and equal weights are
+hard to beat (Smith and Wallis, "A simple explanation of the forecast combination puzzle", Oxford Bulletin of Economics and Statistics 2009)."""
 LEAST = 0.05
 """A weight below this is not worth a model's bytes."""
 
@@ -131,11 +134,16 @@ def _merged(members: Sequence[tuple[Regressor, float]]) -> Kind:
 
 
 def _weights(said: Sequence[NDArray[np.float64]], reference: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weights (k,) of least squares, not negative, adding up to 1."""
-    table = np.stack(said, axis=1)
+    """Weights (k,) of least squares, not negative, adding up to 1, each drawn towards the others."""
+    table, count = np.stack(said, axis=1), len(said)
+    least = float(np.sqrt(((table - reference[:, None]) ** 2).mean(axis=0).min()))
     # A row that counts far more than the others holds the sum at 1.
     heavy = 1e3 * max(1.0, float(np.abs(table).max()))
+    near = least / APART * np.eye(count)
     from scipy.optimize import nnls  # noqa: PLC0415 - slow to import
 
-    found = nnls(np.vstack([table, np.full(table.shape[1], heavy)]), np.append(reference, heavy))[0]
-    return np.asarray(found / found.sum() if found.sum() > 0 else np.full(len(found), 1 / len(found)))
+    found = nnls(
+        np.vstack([table, near, np.full(count, heavy)]),
+        np.concatenate([reference, near.sum(axis=0) / count, [heavy]]),
+    )[0]
+    return np.asarray(found / found.sum() if found.sum() > 0 else np.full(count, 1 / count))

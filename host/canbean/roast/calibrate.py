@@ -30,12 +30,14 @@ NOMINAL: Mapping[str, tuple[float, ...]] = {"max3010x": (-0.0065, -0.007)}
 """Relative change per degree Celsius of each channel where it cannot be measured: the middle of what is published."""
 ALPHA = (-0.012, 0.001)
 """No LED of these changes by more per degree: what does is a tile that moved."""
-WHITES = 8
-"""Times that white is laid on, two pieces of it in turn, each at another spot: these differ by more than anything else here."""
+WHITES, PIECES = 8, 4
+"""Times that white is laid on, and pieces of it that are, in turn, each at another spot: these differ by more than anything else here."""
 RISE = 1.5
 """Degrees Celsius that the die must warm up for a coefficient: its thermometer has steps of a sixteenth."""
 SCATTER = 0.004
 """Relative, rms: readings of a tile that lies still are nearer to the line than this."""
+FADED = 0.15
+"""Relative: 30 degrees change a white LED by 9 % at most."""
 SPOTS = 0.05
 """Relative: spots of one sheet differ by 2.7 % at most, and a sensor without a thermometer fades by 1 % as it warms."""
 
@@ -190,6 +192,35 @@ def _believable(
         raise CalibrationError(
             f"{what[k]}: {name} is {said[k]:.1f} %, {percent[k]:.1f} were expected: {cure}"
         )
+
+
+def again(before: Calibration, date: dt.date, names: Sequence[str], whites: Sequence[Known]) -> Calibration:
+    """A calibration brought up to date by its white alone: for a room of another temperature where there is no thermometer, or older LEDs.
+
+    What changed is how bright the LEDs are: n = f (zero + R / gain), so f follows from each white, whose mean is taken.
+
+    Args:
+        before: the calibration, made on the same white.
+        date: of today.
+        names: of its light channels (c,).
+        whites: readings of it, laid on anew each.
+
+    Raises:
+        CalibrationError: the LEDs would have changed by more than they do.
+    """
+    found = []
+    for known in whites:
+        t = known.series.celsius16
+        milli = before.apply(np.rint(known.series.counts), None if t is None else np.rint(t))
+        found.append((milli.mean(axis=0) / 1000 + before.offset) / (known.percent + before.offset))
+    share = np.mean(found, axis=0)
+    for name, f in zip(names, share.tolist(), strict=True):
+        if abs(f - 1) > FADED:
+            raise CalibrationError(
+                f"white: {name} reads {100 * f:.0f} % of what it did: this is not the white of its calibration, it does not lie flat, "
+                "or the LED is worn: calibrate from the beginning"
+            )
+    return before.dimmed(share.tolist(), date)
 
 
 def _order(name: str, none: float, known: Sequence[tuple[str, float, float]]) -> None:

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +32,8 @@ import numpy as np
 from canbean.errors import CalibrationError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
 ZERO_ONE = 16
@@ -165,6 +167,23 @@ class Calibration:
         for k in (4, 3, 2, 1):
             f = 32768 + (x * f >> 15) // k
         return np.asarray((((n * f >> 11) - zero) * gain + (1 << 21)) >> 22, np.int64)
+
+    def dimmed(self, share: Sequence[float], date: dt.date) -> Calibration:
+        """This calibration once a channel's light is `share` (c,) of what it was: what the window sends back fades with it.
+
+        Raises:
+            CalibrationError: a number is outside what a board's integers hold.
+        """
+        faded = (
+            Channel(round(c.zero * f), round(c.gain / f), c.alpha, round(c.empty * f)).checked()
+            for c, f in zip(self.channels, share, strict=True)
+        )
+        return replace(self, date=date, channels=tuple(faded))
+
+    @property
+    def offset(self) -> NDArray[np.float64]:
+        """What the window sends back, as percent of reflectance (c,)."""
+        return np.array([c.zero / ZERO_ONE * c.gain / GAIN_ONE / MILLI for c in self.channels])
 
     @property
     def empty(self) -> NDArray[np.int64]:

@@ -1,11 +1,11 @@
 """Which of the fitted models a meter gets: error first, then that it never falls, then what it takes of the board.
 
 The rule, which `roast fit` prints: of the models within the board's milliseconds, take the one of the least error on lots
-left out, and all that are within one standard error of it, since with some tens of pairs so small a difference is chance; if
-one of these never falls on the path (`canbean.roast.monotone`), only those; of them the one of the fewest bytes, for a larger
-model is the likelier one to have learned that chance (the one-standard-error rule: Breiman et al., "Classification and Regression
-Trees", 1984, section 3.4.3). With a single channel the best of those that never fall, always and by error alone: curves of one
-variable cost alike.
+left out, and all that are within one standard error of it, since with some tens of pairs so small a difference is chance (Breiman et
+al., "Classification and Regression Trees", 1984, section 3.4.3); if one of these never falls on the path (`canbean.roast.monotone`),
+only those; of them the blend, since what its members have learned of that chance differs and partly cancels; where it is not among
+them the one of the fewest bytes, for a larger model is the likelier one to have learned it. With a single channel the best of those
+that never fall, always and by error alone: curves of one variable cost alike.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from canbean.roast.regressors import BLEND
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 
 BOARD_MS = 50.0
 RULE = (
-    f"of those within one standard error of the least error on lots left out, and {BOARD_MS:g} ms on the board, the fewest bytes; "
-    "one that never falls if there is one (with one channel: the least error of those that never fall)"
+    f"of those within one standard error of the least error on lots left out, and {BOARD_MS:g} ms on the board, the blend, else the "
+    "fewest bytes; one that never falls if there is one (with one channel: the least error of those that never fall)"
 )
 
 
@@ -67,4 +69,4 @@ def choose(candidates: Sequence[Candidate], *, one_channel: bool) -> str:
         return (rising or order)[0].name
     near = [c for c in order if c.rmse <= order[0].rmse + order[0].deviation]
     near = [c for c in near if c.monotone] or near
-    return min(near, key=lambda c: (c.size, c.rmse, c.name)).name
+    return min(near, key=lambda c: (c.name != BLEND, c.size, c.rmse, c.name)).name

@@ -346,19 +346,26 @@ def _blend(
     inner, fitted = [], []
     for k, (learn, left) in enumerate(folds):
         inside = samples.rows(learn)
-        said = {t.name: t.inner[k] for t in tried}
-        models = {t.name: t.folds[k][0] for t in tried}
+        asked = _rising([(t, *t.folds[k]) for t in tried])
+        said = {t.name: t.inner[k] for t in asked}
+        models = {t.name: t.folds[k][0] for t in asked}
         regressor = blending.build(models, blending.recipe(said, inside.reference, models))
         outer[left] = readings(regressor, samples.values[left])
         fitted.append((regressor, rises(regressor, inside)))
         inner.append(
             blending.cross_fitted(said, inside.reference, inside.folds(folds_of(inside.lot, INNER)), models)
         )
-    models = {t.name: t.whole[0] for t in tried}
-    recipe = blending.recipe({t.name: t.outer for t in tried}, samples.reference, models)
+    asked = _rising([(t, *t.whole) for t in tried])
+    models = {t.name: t.whole[0] for t in asked}
+    recipe = blending.recipe({t.name: t.outer for t in asked}, samples.reference, models)
     whole = blending.build(models, recipe)
     mixed = _Tried(regressors.BLEND, outer, tuple(inner), tuple(fitted), (whole, rises(whole, samples)))
     return mixed, recipe.weights
+
+
+def _rising(tried: Sequence[tuple[_Tried, Regressor, bool]]) -> list[_Tried]:
+    """Those of which the fitted one rises, if there are any: a mean of such rises."""
+    return [t for t, _, rises in tried if rises] or [t for t, *_ in tried]
 
 
 def _fitting(tried: Sequence[_Tried], warnings: list[str]) -> list[_Tried]:

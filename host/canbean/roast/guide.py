@@ -6,7 +6,7 @@ A step that cannot be what it is said to be is refused at once and asked for aga
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,6 +48,7 @@ class Guide:
         white, black: the references.
         cups: reflectances of known cups instead of them (name to percent of each channel), empty where there are none.
         coffee: whether to ask for coffee, which tells which LED is which.
+        before: the unit's calibration, where only its white is laid on again.
         taken: series by step.
     """
 
@@ -56,11 +57,15 @@ class Guide:
     black: Reference
     cups: Mapping[str, Sequence[float]] = field(default_factory=dict)
     coffee: bool = True
+    before: Calibration | None = None
     taken: dict[str, Series] = field(default_factory=dict)
 
     @property
     def steps(self) -> list[Step]:
         """All of them, in order."""
+        if self.before is not None:
+            first = Step("white", f"lay white on the window: {self.white.what}")
+            return [first, *(self._white_again(k) for k in range(2, calibrate.PIECES + 1))]
         if self.cups:
             steps = [
                 Step(f"cup {name}", f"put the cup {name!r} on, ground and tamped as it was")
@@ -68,10 +73,7 @@ class Guide:
             ]
         else:
             steps = [Step("white", f"lay white on the window and leave it: {self.white.what}", WARMING)]
-            steps += [
-                Step(f"white {k}", "lay white on again, the other piece of it, at another spot")
-                for k in range(2, calibrate.WHITES + 1)
-            ]
+            steps += [self._white_again(k) for k in range(2, calibrate.WHITES + 1)]
             steps.append(Step("black", f"lay black on the window: {self.black.what}"))
         steps.append(
             Step("empty", "wipe the window, put nothing on it: nothing within 30 cm above, out of the light")
@@ -79,6 +81,10 @@ class Guide:
         if self.coffee and not self.cups and self.sensor.name == "max3010x":
             steps.append(Step("coffee", "put any ground coffee on, tamped: it tells which LED is which"))
         return steps
+
+    @staticmethod
+    def _white_again(k: int) -> Step:
+        return Step(f"white {k}", "lay white on again, the next of its pieces, at another spot")
 
     def take(self, step: Step, series: Series) -> None:
         """Take the readings of a step.
@@ -130,6 +136,8 @@ class Guide:
         for step in self.steps:
             if step.name not in self.taken:
                 raise CalibrationError(f"{step.name}: not read yet: {step.words}")
+        if self.before is not None:
+            return self._again(unit, date), True, False
         made, measured = self._fit(unit, date)
         coffee = self.taken.get("coffee")
         if coffee is None or not calibrate.swapped(made, coffee, self.sensor.channels):
@@ -137,6 +145,12 @@ class Guide:
         self.taken = {name: Series(s.counts[:, ::-1], s.celsius16) for name, s in self.taken.items()}
         made, measured = self._fit(unit, date)
         return made, measured, True
+
+    def _again(self, unit: str, date: dt.date) -> Calibration:
+        assert self.before is not None
+        percent = self.white.channels(np.array(self.sensor.bands))
+        whites = [Known("white", series, percent, self.white.spread) for series in self.taken.values()]
+        return replace(calibrate.again(self.before, date, self.sensor.channels, whites), unit=unit)
 
     def _fit(self, unit: str, date: dt.date) -> tuple[Calibration, bool]:
         names, bands = self.sensor.channels, np.array(self.sensor.bands)

@@ -80,7 +80,7 @@ class Meter:
         self.room = room
         self.since = 0.0
         self._rng = np.random.default_rng([seed, 0xCA11])
-        self._whites = TABLE * (1 + self._rng.normal(0, PIECE, 2))
+        self._whites = TABLE * (1 + self._rng.normal(0, PIECE, calibrate.PIECES))
         self._laid = 0
         self._black = self._rng.normal(0, BLACK_PIECE) / 100
         self._light = np.zeros(len(optics.WAVELENGTHS))
@@ -92,8 +92,8 @@ class Meter:
     def follow(self, step: Step, guide: Guide) -> None:
         """Do what a step of a calibration asks for."""
         if step.name.startswith("white"):
-            # one piece and the other in turn, at some spot
-            spot = self._whites[self._laid % 2] * (1 + self._rng.normal(0, SPOT))
+            # the pieces in turn, at some spot
+            spot = self._whites[self._laid % len(self._whites)] * (1 + self._rng.normal(0, SPOT))
             self._laid += 1
             self.lay(np.array(guide.white.percent) / 100 * spot)
         elif step.name == "black":

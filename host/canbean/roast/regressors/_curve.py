@@ -1,7 +1,9 @@
 """Curves over one index that never fall: what the families of few parameters share.
 
-The index is the weighted sum of the features that follows the roast best; of one channel it is that channel. Over it a
-curve `h(B theta)` is fitted by iteratively reweighted least squares (McCullagh and Nelder, 1989, section 2.5): B is a
+The index is the weighted sum of the features that follows the roast best, the same for every family; of one channel it is that channel.
+Channels that see one roast say nearly the same, and what tells them apart is mostly noise, of the coffee and of a unit's
+calibration: so the weights are held near each other by a ridge, and a few tens of pairs turn them a little.
+Over it a curve `h(B theta)` is fitted by iteratively reweighted least squares (McCullagh and Nelder, 1989, section 2.5): B is a
 Bernstein basis, so the curve is a polynomial under a link, or straight lines between many knots with a penalty on their
 second differences (P-splines: Eilers and Marx, Statistical Science 1996). Where the free solution falls anywhere in the
 range of the samples, the coefficients are made to rise by non-negative least squares, which is enough for both. Beyond
@@ -11,7 +13,8 @@ that range the curve goes on as it is until it would turn back, and then level.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import comb
+from functools import lru_cache
+from math import comb, log
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,9 +37,9 @@ if TYPE_CHECKING:
 WIDEN = 0.4
 """The curve is stored this share of the index's range beyond both ends; then its last straight line goes on."""
 INTERVALS = 64
-PENALTY = 0.01
-"""Of the direction of the index, a row."""
-TURNS = 2
+PENALTY = 1.0
+"""Of the weights of the index, a row; where it turns, in squared points: as if a weight differed from the others by a quarter of a
+standard deviation before any pair was seen."""
 STEPS = 8
 LEAST_SLOPE = 1e-2
 FAR = 2.0
@@ -107,28 +110,74 @@ KNOTS = 24
 """Of a curve of straight lines, while it is fitted."""
 
 
+@dataclass(frozen=True, eq=False)
+class Index:
+    """What all curves of the same samples are over.
+
+    Attributes:
+        weights: of the features (c,); the index rises with the reference and varies by one standard deviation.
+        bend: natural logarithms of the light to one of the index; 0 where channels are no logarithms.
+    """
+
+    weights: Array
+    bend: float
+
+    def light(self, index: Array) -> Array:
+        """What rises with the index and is linear in the light itself: the exponential of a mean of logarithms."""
+        return np.asarray(np.expm1(self.bend * index) / self.bend if self.bend else index, np.float64)
+
+
+@lru_cache(maxsize=2)
+def index_of(samples: Samples) -> Index:
+    """The index of samples: the direction of a ridge, turned once towards what a cubic over it leaves."""
+    table = samples.table
+    first = _index(samples, solve(table, samples.reference, PENALTY)[1])
+    if table.shape[1] == 1:
+        return first
+    at = table @ first.weights
+    inside = first.light(at)
+    cubic = over(
+        inside, samples.reference, LINE, Shape(identity, 3), (float(inside.min()), float(inside.max()))
+    )
+    step = 1e-3
+    slope = (cubic(first.light(at + step)) - cubic(first.light(at - step))) / (2 * step)
+    # one Gauss-Newton step of a single-index model
+    _, turn = solve(table * slope[:, None], samples.reference - cubic(inside), PENALTY)
+    return _index(samples, first.weights + turn)
+
+
+def _index(samples: Samples, weights: Array) -> Index:
+    """With the weights that make it vary by one standard deviation; the first feature where none says anything."""
+    spread = float((samples.table @ weights).std())
+    unit = weights / spread if spread > 1e-9 else np.eye(len(weights))[0]
+    # of each channel, standard deviation of its natural logarithm: a log2 feature is in 1/4096 octave before its gain
+    logs = [
+        log(2) / channel.gain if channel.transform == "log2" and channel.gain else 0.0
+        for channel in samples.front.channels
+    ]
+    return Index(unit, float(np.sum(unit * np.abs(unit) * logs) / np.sum(unit**2)))
+
+
 def fit(samples: Samples, shape: Shape) -> Regressor:
     """A curve in integers.
 
     Raises:
         QuantizeError: it does not fit the board's integers.
     """
-    front = front_of(samples, linear=shape.linear)
-    table = front.apply(front.readings(samples.values)) / ONE
-    link = shape.link(samples)
-    start = link.to(samples.reference)
-    weights = _unit(solve(table, start, PENALTY)[1], table)
-    for turn in range(TURNS if table.shape[1] > 1 else 1):
-        index = table @ weights
-        low, high = _range(index)
-        curve = over(index, samples.reference, link, shape, (low, high))
-        if turn + 1 < TURNS and table.shape[1] > 1:
-            weights = _unit(weights + _turn(table, index, samples.reference, curve), table)
+    found, front, table = index_of(samples), samples.front, samples.table
+    if shape.linear and table.shape[1] == 1:
+        # nothing to weigh: the channel as it is, without the steps of an integer logarithm
+        front = Features.fit(samples.values, samples.decimals, ["linear"])
+        found, table = Index(found.weights, 0.0), front.apply(front.readings(samples.values)) / ONE
+    place = found.light if shape.linear else np.asarray
+    index = table @ found.weights
+    knots = np.linspace(*_range(index), INTERVALS + 1)
+    low, *_, high = place(knots).tolist()
+    curve = over(place(index), samples.reference, shape.link(samples), shape, (low, high))
     low_score, high_score = samples.scale
     span = high_score - low_score
-    knots = np.linspace(low, high, INTERVALS + 1)
-    scores = levelled(np.clip(curve(knots), low_score - span, high_score + span))
-    kind = Spline.from_float(weights, low, high, scores)
+    scores = levelled(np.clip(curve(place(knots)), low_score - span, high_score + span))
+    kind = Spline.from_float(found.weights, float(knots[0]), float(knots[-1]), scores)
     return Regressor(front, kind, samples.scale)
 
 
@@ -137,19 +186,6 @@ def levelled(scores: Array) -> Array:
     half = len(scores) // 2
     above, below = np.maximum.accumulate(scores[half:]), np.minimum.accumulate(scores[half::-1])
     return np.concatenate([below[:0:-1], above])
-
-
-def front_of(samples: Samples, *, linear: bool) -> Features:
-    """The front end of the index: the channels themselves, or their logarithms where they vary enough."""
-    if not linear:
-        return samples.front
-    return Features.fit(samples.values, samples.decimals, ["linear"] * len(samples.decimals))
-
-
-def _unit(weights: Array, table: Array) -> Array:
-    """The weights that make the index vary by one standard deviation; the first feature where none says anything."""
-    spread = float((table @ weights).std())
-    return weights / spread if spread > 1e-9 else np.eye(table.shape[1])[0]
 
 
 def _range(index: Array) -> tuple[float, float]:
@@ -161,14 +197,6 @@ def _range(index: Array) -> tuple[float, float]:
 def _extent(low: float, high: float) -> float:
     """The length of a range; 1 where it has none."""
     return high - low if high - low > 1e-3 else 1.0
-
-
-def _turn(table: Array, index: Array, reference: Array, curve: Curve) -> Array:
-    """How to turn the index towards what the curve leaves: one Gauss-Newton step of a single-index model."""
-    step = 1e-3
-    slope = (curve(index + step) - curve(index - step)) / (2 * step)
-    _, turned = solve(table * slope[:, None], reference - curve(index), PENALTY)
-    return turned
 
 
 def over(index: Array, reference: Array, link: Link, shape: Shape, ends: tuple[float, float]) -> Curve:
@@ -210,6 +238,8 @@ def _solve(basis: Array, penalty: Array, reference: Array, link: Link, grid: Arr
     rows, smooth = basis @ sums, penalty @ sums
     eta = link.to(reference)
     theta = np.zeros(count)
+    from scipy.optimize import nnls  # noqa: PLC0415 - slow to import
+
     for _ in range(STEPS):
         slope = np.maximum(link.slope(eta), LEAST_SLOPE)
         step = (reference - link.back(eta)) / slope
@@ -218,8 +248,6 @@ def _solve(basis: Array, penalty: Array, reference: Array, link: Link, grid: Arr
         b = np.concatenate([target * slope, np.zeros(len(smooth))])
         found = np.linalg.solve(a.T @ a + 1e-9 * np.eye(count), a.T @ b)
         if (np.diff(grid @ (sums @ found)) < 0).any():
-            from scipy.optimize import nnls  # noqa: PLC0415 - slow to import
-
             level = nnls(np.hstack([a, -a[:, :1]]), b, maxiter=50 * count)[0]
             found = np.concatenate([[level[0] - level[-1]], level[1:-1]])
         theta = sums @ found
