@@ -121,10 +121,10 @@ def over(n):
     return n and over(n - 1)
 over(20)
 written = ledger.written
-alert = b'"type":"{said}"' in b"".join(written)
+done = {shows!r} in b"".join(written)
 written.clear()
 gc.collect()
-print(gc.mem_alloc() - before if alert else -1)
+print(gc.mem_alloc() - before if done else -1)
 """
 
 
@@ -144,12 +144,12 @@ def ledger(
     romfs: bool = False,
     app: str = "gateway",
     board: str = BOARD,
-    said: str = "alert",
+    shows: bytes = b'"type":"alert"',
 ) -> int:
     """Bytes that firmware, model and state of an application take on a VM with 32-bit words and 31-bit small integers.
 
     The driver of the smallest board is in, and the stub `board` for the board's own file. With `romfs` the firmware lies
-    in a ROMFS, whose bytes do not count: a board has them in flash. -1 where it does not say a line `said`.
+    in a ROMFS, whose bytes do not count: a board has them in flash. -1 where what it says does not contain `shows`.
     """
     tree = folder / "tree"
     shutil.copytree(firmware.folder(), tree)
@@ -164,7 +164,7 @@ def ledger(
     load = re.search(r"load = canbean\.(\w+)", (folder / "main.py").read_text())
     assert load
     codes = [
-        ON_32_BIT.format(shift=shift, mount=mount, here=here, load=load[1], said=said) for shift in SHIFTS
+        ON_32_BIT.format(shift=shift, mount=mount, here=here, load=load[1], shows=shows) for shift in SHIFTS
     ]
     return min(_taken(folder, code) for code in codes)
 

@@ -12,7 +12,7 @@ from canbean.tiny.features import Features
 from canbean.tiny.kernel import Kernel
 from canbean.tiny.polynomial import Polynomial
 from canbean.tiny.predictor import Predictor
-from gateway_ledger import LEDGER_BYTES, ledger
+from gateway_ledger import BOARD, LEDGER_BYTES, ledger
 from gateway_load import bus_model, soak
 from regressor_cases import shallow_regressor
 
@@ -30,6 +30,16 @@ def test_the_ledger_holds_with_the_sequence_of_ids_too(tmp_path, vm32):
     path = write(gateway(50, sequence=True), tmp_path / "sequence.cbm")
     (tmp_path / "board").mkdir()
     assert 10_000 < ledger(path, tmp_path / "board") <= LEDGER_BYTES
+
+
+def test_the_ledger_holds_from_romfs_with_an_open_slcan_channel(tmp_path, vm32):
+    path = write(gateway(50, sequence=True), tmp_path / "sequence.cbm")
+    (tmp_path / "board").mkdir()
+    opens = BOARD.replace('b"hello\\n"', 'b"L\\r"')
+    assert opens != BOARD
+    # the first of an alert's frames
+    taken = ledger(path, tmp_path / "board", romfs=True, board=opens, shows=b"T1FBEA500")
+    assert 10_000 < taken <= LEDGER_BYTES
 
 
 def test_a_million_frames_leave_the_heap_as_it_was(load_model, vm):
