@@ -35,6 +35,8 @@ class Model:
         return len(sections[tag])
     def part(self, tag, start, length):
         return sections[tag][start : start + length]
+    def place(self, tag, start, length):
+        return memoryview(self.part(tag, start, length))
     def into(self, tag, start, view):
         import io
         file = io.BytesIO(sections[tag])

@@ -29,6 +29,8 @@ class Section:
         return len(self.content)
     def part(self, tag, start, length):
         return self.content[start : start + length]
+    def place(self, tag, start, length):
+        return memoryview(self.part(tag, start, length))
     def into(self, tag, start, view):
         import io
         file = io.BytesIO(self.content)

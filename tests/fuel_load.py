@@ -211,6 +211,7 @@ _RECORDS = (
     "        return len(sections[tag])\n"
     "    def part(self, tag, start, length):\n"
     "        return sections[tag][start : start + length]\n"
+    "    place = part\n"
     "    def into(self, tag, start, view):\n"
     "        import io\n"
     "        file = io.BytesIO(sections[tag])\n"

@@ -98,6 +98,7 @@ def make(section):
 ON_VM = """
 import struct
 from array import array
+turn = 0
 with open({cases!r}, "rb") as cases, open({answers!r}, "wb") as answers:
     while True:
         head = cases.read(20)
@@ -105,7 +106,10 @@ with open({cases!r}, "rb") as cases, open({answers!r}, "wb") as answers:
             break
         size, rows, width, outputs, native = struct.unpack("<IIIII", head)
         called = calls
-        run = make(cases.read(size))
+        # every other one as a board has it that reads it where it lies in flash
+        given = cases.read(size)
+        run = make(memoryview(given) if turn & 1 else given)
+        turn += 1
         x = array("i", bytes(4 * width))
         out = array("i", bytes(4 * outputs))
         for _ in range(rows):

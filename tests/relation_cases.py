@@ -121,6 +121,8 @@ class Section:
         if start + length > len(self.content):
             raise ValueError("section %s is too short" % tag)
         return self.content[start : start + length]
+    def place(self, tag, start, length):
+        return memoryview(self.part(tag, start, length))
     def into(self, tag, start, view):
         import io
         file = io.BytesIO(self.content)

@@ -32,6 +32,8 @@ class Section:
         return len(self.sections[tag])
     def part(self, tag, start, length):
         return self.sections[tag][start : start + length]
+    def place(self, tag, start, length):
+        return memoryview(self.part(tag, start, length))
     def into(self, tag, start, view):
         import io
         file = io.BytesIO(self.sections[tag])
@@ -76,6 +78,8 @@ class Section:
         return len(self.content)
     def part(self, tag, start, length):
         return self.content[start : start + length]
+    def place(self, tag, start, length):
+        return memoryview(self.part(tag, start, length))
     def into(self, tag, start, view):
         import io
         file = io.BytesIO(self.content)

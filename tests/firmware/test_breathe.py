@@ -57,6 +57,9 @@ def test_the_watch_hands_its_hook_on():
         def part(self, tag, start, length):
             return sections[tag][start : start + length]
 
+        def place(self, tag, start, length):
+            return memoryview(self.part(tag, start, length))
+
         def into(self, tag, start, view):
             io.BytesIO(sections[tag][start:]).readinto(view)
 
