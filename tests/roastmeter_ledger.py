@@ -66,7 +66,9 @@ def open_serial():
 """
 
 
-def ledger(model_path: Path, folder: Path, width: int = 64, height: int = 48) -> int:
+def ledger(model_path: Path, folder: Path, width: int = 64, height: int = 48, *, romfs: bool = False) -> int:
     """As `gateway_ledger.ledger`: bytes of the roast meter after it has read and shown a cup."""
     board = f"WIDTH = {width}\nHEIGHT = {height}\n{BOARD}"
-    return gateway_ledger.ledger(model_path, folder, app="roastmeter", board=board, shows=b'"type":"reading"')
+    return gateway_ledger.ledger(
+        model_path, folder, romfs=romfs, app="roastmeter", board=board, shows=b'"type":"reading"'
+    )
