@@ -6,7 +6,8 @@ ids and each section alone, of several sizes, and all together, joined as the bu
 the smallest board's driver and a stub for its own file; `gc.mem_alloc` before and after, once what runs once has left and an
 alert has been raised that nobody has acknowledged. What a section takes is its code, once, and so many bytes an id, a check or a rule:
 `board_cost.toml`, which `tools/bench heap --write` measures anew. With ROMFS the same files lay in an image of that
-file system, mounted from memory: bytecode and texts stay where they are, and only what is made of them takes heap.
+file system with the model, mounted from memory: bytecode, texts and the weights of networks stay where they are, and only what is
+made of them takes heap.
 
 **Time** comes from the same VM's fuel, 1.5 to 1.6 times the instructions of an LX106 core, the ESP8266's, for the same
 bytecode; `tiny.cost` says more. Fuel of equal frames varies by a seventh with where the heap has room, and with the kinds
@@ -123,7 +124,7 @@ def ram_bytes(gateway: Gateway, *, romfs: bool = False) -> int:
 
     Args:
         gateway: what judges.
-        romfs: whether the firmware lies in a ROMFS, from which bytecode is run where it is.
+        romfs: whether firmware and model lie in a ROMFS, from which bytecode is run and weights are read where they are.
     """
     return Size.of(gateway).ram_bytes(romfs=romfs)
 

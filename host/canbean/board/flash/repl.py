@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Self
 from mpremote.transport import TransportError
 from mpremote.transport_serial import SerialTransport
 
+from canbean.board.flash.careful import Careful
 from canbean.errors import BoardError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PROMPT = b">>>"
+ENTER = 3
+"""Attempts at a raw REPL once a prompt has answered."""
 PIECE = 1024
 """Bytes of a file in one command: an ESP8266 has room for them and their base64."""
 ARCHITECTURES = (
@@ -84,6 +87,7 @@ class Repl:
             BoardError: the port cannot be opened, or there is no REPL on it.
         """
         self.port = port
+        self._careful: Careful | None = None
         try:
             self._transport = SerialTransport(port, baudrate=baud, timeout=5)
         except (TransportError, OSError) as error:
@@ -102,7 +106,21 @@ class Repl:
             or self._attempt(patience)
         ):
             raise BoardError(f"{self.port}: no MicroPython answers")
-        self._transport.enter_raw_repl(soft_reset=True, timeout_overall=10)
+        for left in reversed(range(ENTER)):
+            try:
+                self._transport.enter_raw_repl(soft_reset=True, timeout_overall=10)
+                break
+            except TransportError:
+                # a byte was lost
+                if not left:
+                    raise
+        try:
+            # whether it takes pasted code shows with the first command; an empty one were a reset
+            self._transport.exec("0")
+        except (TransportError, struct.error):
+            self._transport.use_raw_paste = False
+        if not self._transport.use_raw_paste:
+            self._careful = Careful(self._transport.serial)
 
     def _attempt(self, seconds: float) -> bool:
         """Interrupt whatever runs, or starts, again and again, until a prompt answers."""
@@ -150,7 +168,7 @@ class Repl:
             BoardError: it raises an error there, or the board is gone.
         """
         with self._speaking("it was asked for something"):
-            said: bytes = self._transport.exec(code)
+            said: bytes = self._careful.run(code) if self._careful else self._transport.exec(code)
         return said.decode(errors="replace")
 
     def put(self, path: str, content: bytes, progress: Callable[[int], object] | None = None) -> None:
@@ -181,7 +199,11 @@ class Repl:
         """Start the board anew, as if it were plugged in."""
         with self._speaking("it was to be reset"):
             # not before it has said that it has the command
-            self._transport.exec_raw_no_follow("import machine, time\ntime.sleep_ms(100)\nmachine.reset()")
+            code = "import machine, time\ntime.sleep_ms(100)\nmachine.reset()"
+            if self._careful:
+                self._careful.run(code, follow=False)
+            else:
+                self._transport.exec_raw_no_follow(code)
             time.sleep(0.2)
 
     @contextlib.contextmanager
