@@ -121,7 +121,7 @@ def over(n):
     return n and over(n - 1)
 over(20)
 written = ledger.written
-done = {shows!r} in b"".join(written)
+done = all([words in b"".join(written) for words in {shows!r}])
 written.clear()
 gc.collect()
 print(gc.mem_alloc() - before if done else -1)
@@ -144,12 +144,12 @@ def ledger(
     romfs: bool = False,
     app: str = "gateway",
     board: str = BOARD,
-    shows: bytes = b'"type":"alert"',
+    shows: tuple[bytes, ...] = (b'"type":"alert"',),
 ) -> int:
     """Bytes that firmware, model and state of an application take on a VM with 32-bit words and 31-bit small integers.
 
     The driver of the smallest board is in, and the stub `board` for the board's own file. With `romfs` the firmware lies
-    in a ROMFS, whose bytes do not count: a board has them in flash. -1 where what it says does not contain `shows`.
+    in a ROMFS, whose bytes do not count: a board has them in flash. -1 where what it says does not contain all of `shows`.
     """
     tree = folder / "tree"
     shutil.copytree(firmware.folder(), tree)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import gateway_ledger
+from roastmeter_cases import KIT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,19 +18,40 @@ CHUNK = 128
 KEPT = 5
 BAUD = 115200
 written = []
+settings = None
 # a name that is asked for as text stays
 hasattr(written, "written")
-come = [b"hello\\n"] + [b""] * 12 + [b"read\\n", b""]
-SAYS = {0xFF: b"\\x15", 0x04: b"\\x06\\0\\x06", 0x07: bytes((1, 0, 7)) * 12, 0x08: bytes(3), 0: bytes(3), 0x1F: b"\\x19\\0\\0"}
+come = [b"hello\\n"] + [b""] * 14 + [b"read\\n", b""]
+SAYS = {0xFF: b"\\x15", 0x07: bytes(36), 0x08: bytes(3), 0: bytes(3), 0x1F: b"\\x19\\0\\0"}
+LIT = bytes((1, 0, 7)) * 12
+# of the chip: its LEDs' current, whether its samples were read; ms slept and bytes on I2C; looks at a slow chip that find nothing yet
+state = [0, 0]
+spent = [0, 0]
+late = [0]
+hasattr(spent, "spent")
+hasattr(spent, "come")
 class I2c:
     def readfrom_mem_into(self, at, register, buffer):
-        buffer[:] = SAYS[register][: len(buffer)]
+        spent[1] += 3 + len(buffer)
+        if register == 4:
+            buffer[:] = bytes((6 * (not late[0]), 0, 6 * state[1]))
+            late[0] -= late[0] > 0
+            state[1] = 0
+        elif register == 7 and state[0]:
+            buffer[:] = LIT
+        else:
+            buffer[:] = SAYS[register][: len(buffer)]
+        if register == 7:
+            state[1] = 1
     def writeto_mem(self, at, register, buffer):
-        pass
+        spent[1] += 2 + len(buffer)
+        if register == 0x0C:
+            state[0] = buffer[0]
+            late[0] = LATE
     def writevto(self, at, buffers):
-        pass
+        spent[1] += 1 + len(buffers[0]) + len(buffers[1])
 def sleep_ms(ms):
-    pass
+    spent[0] += ms
 def open_sensor():
     from drivers.max3010x import Max3010x
     sensor = Max3010x(I2c(), sleep_ms)
@@ -42,6 +64,8 @@ def open_display():
     display.switch_on(I2c(), pixels, WIDTH, HEIGHT)
     return display
 def open_button():
+    global settings
+    settings = ["calibration CALIBRATION"]
     return None
 def set_rate(rate):
     pass
@@ -66,9 +90,14 @@ def open_serial():
 """
 
 
+def board_of(width: int = 64, height: int = 48, late: int = 0) -> str:
+    """The board's file; `late` looks at the sensor, of four, find no samples yet."""
+    head = f"WIDTH = {width}\nHEIGHT = {height}\nLATE = {late}\n"
+    return head + BOARD.replace("CALIBRATION", KIT.words())
+
+
 def ledger(model_path: Path, folder: Path, width: int = 64, height: int = 48, *, romfs: bool = False) -> int:
     """As `gateway_ledger.ledger`: bytes of the roast meter after it has read and shown a cup."""
-    board = f"WIDTH = {width}\nHEIGHT = {height}\n{BOARD}"
-    return gateway_ledger.ledger(
-        model_path, folder, romfs=romfs, app="roastmeter", board=board, shows=b'"type":"reading"'
-    )
+    board = board_of(width, height)
+    shows = (b'"type":"reading"', b'"quality":"ok"')
+    return gateway_ledger.ledger(model_path, folder, romfs=romfs, app="roastmeter", board=board, shows=shows)

@@ -12,7 +12,8 @@ _FAR = const(320)  # 1/16 degrees from the temperature of the calibration
 
 
 # -> digest, regressor; with it the scale. Imported here, so that a board whose heap is too small can still say so.
-def load(path):
+def load(path, sensor=None):
+    from canbean.fit import fit
     from canbean.kinds import TAGS
     from canbean.model import Model
     from canbean.regressor import Regressor
@@ -24,6 +25,7 @@ def load(path):
     del sys.modules["canbean.verify"], canbean.verify
     if "canbean.hmac" in sys.modules:
         del sys.modules["canbean.hmac"], canbean.hmac
+    fit(bytes(model.read("META")), sensor)
     regressor = Regressor({tag: model.read(tag) for tag in known[2:] if tag in model.sections})
     for given, answers in model.golden():
         if regressor.predict(struct.unpack("<%di" % regressor.channels, given)) != answers[0]:
@@ -62,10 +64,10 @@ class RoastMeter:
         console.commands["read"] = self.read
         self.line_rate = board.set_rate
         try:
-            console.model, self.regressor = load(board.slot)
+            self.sensor = board.open_sensor()
+            console.model, self.regressor = load(board.slot, self.sensor)
             self.raw = [0] * self.regressor.channels
             self.display = board.open_display()
-            self.sensor = board.open_sensor()
             self.button = board.open_button()
             if board.settings is not None:
                 console.rare("load", ())

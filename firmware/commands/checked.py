@@ -1,4 +1,5 @@
 # What can be set: its names, and the words that each takes.
+from .ours import METER, ours
 
 # of settings with a number: least and most
 NUMBERS = {
@@ -8,12 +9,11 @@ NUMBERS = {
     "transmit": (0, 1),
     "alertid": (0, 0x1FFFFFFF),
     "swap": (0, 1),
+    "led": (0, 255),
     "baud": (1200, 921600),
 }
 # settings of which there may be many, by pattern
 LISTS = ("allow", "deny")
-# of a roast meter, which finds what is wrong with them when it applies them
-METER = ("calibration", "swap", "baud", "stream")
 
 
 # The words of a setting as they are kept; raises ValueError where they are none.
@@ -43,7 +43,9 @@ def _about(words):
     return words[1] if words[0] in LISTS else words[0]
 
 
-# `lines` with one more setting.
-def added(lines, words):
+# `lines` with one more setting, of this application; what is left of another one and comes again is for `safe`.
+def added(lines, words, app):
     words = checked(words)
+    if not ours(app, words[0]):
+        raise ValueError("not a setting of this application: " + " ".join(words)[:40])
     return [line for line in lines if _about(line.split()) != _about(words)] + [" ".join(words)]

@@ -1,4 +1,4 @@
-# What is set on a roast meter: its calibration, whether its LEDs are swapped, what it streams, and how fast its line is.
+# What is set on a roast meter: its calibration, whether its LEDs are swapped, their current, what it streams, and how fast its line is.
 from canbean import const
 from canbean.begin import begin
 from canbean.calibrated import reflectance
@@ -10,11 +10,17 @@ _OLD = const(181)  # days that a calibration holds, as in the host's canbean.roa
 
 
 def apply(app, lines):
+    console = app.console
     words = overlay.value(lines, "calibration", "").split()
     app.reflectance = reflectance(words) if words else None
+    if words and console.model and not app.regressor.scale.calibrated:
+        # of counts as they are
+        app.reflectance = None
+        console.refused = "this model reads counts: the unit's calibration is not used"
     expire(app, lines)
     if app.sensor:
-        app.sensor.swap = int(overlay.value(lines, "swap", 0))
+        app.sensor.swapped = overlay.value(lines, "swap") == "1"
+        light(app.sensor, overlay.value(lines, "led"))
     stream.run(app, overlay.value(lines, "stream", "off").split())
     begin(app)
     baud = overlay.value(lines, "baud")
@@ -23,11 +29,22 @@ def apply(app, lines):
         app.baud = baud
 
 
+# The current of the LEDs or the gain, in the driver's steps; its own where nothing is set.
+def light(sensor, word):
+    n = int(word or type(sensor).led)
+    if word:
+        if not sensor.LEDS:
+            raise ValueError("led: this sensor has nothing to set")
+        if not sensor.LEDS[0] <= n <= sensor.LEDS[1]:
+            raise ValueError("led: %d to %d for this sensor" % sensor.LEDS)
+    sensor.led = n
+
+
 # The second of uptime from which on the calibration is too old: any where its day has still to come, but for a time zone.
 def expire(app, lines):
     date = overlay.value(lines, "calibration", "")[:10].split("-")
     app.expires = None
-    if not date[0]:
+    if not date[0] or not app.reflectance:
         return
     if len(date) != 3:
         raise ValueError("calibration: no date such as 2026-11-26")

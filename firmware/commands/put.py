@@ -133,12 +133,13 @@ def use_settings(app, path):
     with open(path) as file:
         new = file.read().split("\n")
     os.remove(path)
-    lines = [line for line in overlay.read()[1] if line.split()[0] in ("slot", "refused")]
+    before = overlay.read()[1]
+    lines = [line for line in before if line.split()[0] in ("slot", "refused")]
     for line in new:
         if line[:5] == "slot ":
             raise ValueError("which model runs is not set so")
         if line:
-            lines = checked.added(lines, line.split())
+            lines = checked.added(lines, line.split(), "safe" if line in before else app.console.app)
     checked = overlay = None
     passing(None)
     from .setting import commit

@@ -5,7 +5,7 @@ from canbean.passing import passing
 def run(app, words):
     from . import checked, overlay
 
-    lines = checked.added(overlay.read()[1], words)
+    lines = checked.added(overlay.read()[1], words, app.console.app)
     # what has checked leaves the heap before the rest comes
     checked = overlay = None
     passing(None)

@@ -1,16 +1,19 @@
 # Settings used and kept; what may be set says checked.py.
 from . import overlay
-from .checked import METER
 
 
 # Applies these settings, keeps them and says so; what cannot be applied is not kept.
 def commit(app, lines):
     board = app.console.board
+    before = board.settings or ()
+    if overlay.value(lines, "led") != overlay.value(before, "led"):
+        # what was calibrated in another light is worth nothing now
+        lines = [line for line in lines if line[:12] != "calibration " or line not in before]
     if app.console.app == "safe":
         # nothing is there that they apply to
         overlay.write(lines)
     else:
-        apply(app, lines, board.settings or ())
+        apply(app, lines, before)
     board.settings = lines
     from .settings import say
 
@@ -20,10 +23,6 @@ def commit(app, lines):
 def apply(app, lines, before):
     from . import load
 
-    if app.console.app != "roastmeter":
-        for line in lines:
-            if line.split()[0] in METER:
-                raise ValueError("a setting of roast meters: " + line[:40])
     try:
         load.apply(app, lines)
         overlay.write(lines)

@@ -6,11 +6,14 @@ READS = True
 
 def run(app, words):
     from . import overlay
+    from .ours import ours
 
     for line in overlay.read()[1]:
         name = line.split()[0]
         words = line[len(name) + 1 :]
-        app.console.lines.send("setting", (("name", name), ("words", words)))
+        app.console.lines.send(
+            "setting", (("name", name), ("words", words), ("used", ours(app.console.app, name)))
+        )
     say(app, overlay)
 
 

@@ -5,7 +5,10 @@ class FedSensor:
     NAME = "fed"
     FULL = 0x3FFFF
     CANCELS = True
-    swap = 0
+    GIVES = ""
+    swapped = False
+    led = 0
+    LEDS = 0, 255
 
     def __init__(self, channels):
         self.CHANNELS = channels

@@ -23,11 +23,13 @@ class Max3010x(Registers):
     NAME = "MAX3010x"
     AT = 0x57
     CHANNELS = 2
+    GIVES = "red infrared temperature"
     FULL = 0x3FFFF
     # ambient light, by itself
     CANCELS = True
-    # of both LEDs, in 0.2 mA
-    current = 100
+    # of both LEDs, in 0.2 mA; what it may be
+    led = 100
+    LEDS = 1, 255
     # whether a clone has the LEDs in each other's place
     swapped = False
 
@@ -38,7 +40,7 @@ class Max3010x(Registers):
 
     # One sample of red and infrared, and of the die's temperature.
     def sample(self, out):
-        self.take(out, self.current)
+        self.take(out, self.led)
 
     # What is left of ambient light; a quarter of all where that is too much for the chip.
     def dark(self, out):
@@ -52,7 +54,7 @@ class Max3010x(Registers):
         self.put(_POINTERS, 0, 0, 0)
         # forgets an overflow of before
         self.get(_STATUS, p)
-        for ms in (120, 8, 8, 8):
+        for ms in (120, 5, 5, 5):
             self.sleep(ms)
             self.get(_POINTERS, p)
             if p[0] >= 6 or p[1]:

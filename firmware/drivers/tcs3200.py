@@ -12,8 +12,12 @@ _FASTEST = const(500)
 class Tcs3200:
     NAME = "TCS3200"
     CHANNELS = 4
+    GIVES = "red green blue clear"
     FULL = 40000
     CANCELS = False
+    # no setting
+    led = 0
+    LEDS = ()
 
     # Pins take a level; `pulses`: as drivers/pulses.py has them; `s0` and `s1` None where they are wired to GND and 3.3 V
     def __init__(self, pulses, s2, s3, light, sleep_ms, s0=None, s1=None):

@@ -15,10 +15,12 @@ class Tcs34725(Registers):
     NAME = "TCS34725"
     AT = 0x29
     CHANNELS = 4
+    GIVES = "red green blue clear"
     FULL = 1024 * _STEPS
     CANCELS = False
-    # 0 to 3: 1, 4, 16 or 60 times
-    gain = 1
+    # its gain, as nobody sets the LED's current: 1, 4, 16 or 60 times
+    led = 1
+    LEDS = 0, 3
 
     # `light`: takes the level of the LED's pin
     def __init__(self, i2c, sleep_ms, light):
@@ -45,12 +47,12 @@ class Tcs34725(Registers):
         self.light(level)
         # off, so that nothing of before is integrated; all settings anew, for it may have lost its power
         self.put(_ENABLE, 0, 256 - _STEPS)
-        self.put(_CONTROL, self.gain)
+        self.put(_CONTROL, self.led)
         self.put(_ENABLE, 1)
         self.sleep(3)
         self.put(_ENABLE, 3)
         # its clock may be 7 % slow
-        for ms in (111, 10, 10, 10):
+        for ms in (111, 7, 7, 7):
             self.sleep(ms)
             self.get(_STATUS, b)
             if b[0] & 1:

@@ -38,7 +38,7 @@ def test_the_ledger_holds_from_romfs_with_an_open_slcan_channel(tmp_path, vm32):
     opens = BOARD.replace('b"hello\\n"', 'b"L\\r"')
     assert opens != BOARD
     # the first of an alert's frames
-    taken = ledger(path, tmp_path / "board", romfs=True, board=opens, shows=b"T1FBEA500")
+    taken = ledger(path, tmp_path / "board", romfs=True, board=opens, shows=(b"T1FBEA500",))
     assert 10_000 < taken <= LEDGER_BYTES
 
 

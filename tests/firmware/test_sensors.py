@@ -95,7 +95,7 @@ def max3010x(**settings):
 def test_max3010x_red_then_infrared_at_the_current_that_was_set():
     rig = max3010x(noise=0)
     assert rig.sample() == [500 * 100, 1100 * 100]
-    rig.sensor.current = 60
+    rig.sensor.led = 60
     assert rig.sample() == [500 * 60, 1100 * 60]
     # unless the LEDs are in each other's place
     rig.chip.swapped = True
@@ -243,7 +243,7 @@ def test_tcs34725_channels_gain_and_led():
     assert rig.sample() == [41 * 168, 32 * 168, 23 * 168, 84 * 168]
     assert rig.chip.led_level == 1
     for gain, times in enumerate((1, 4, 16, 60)):
-        rig.sensor.gain = gain
+        rig.sensor.led = gain
         assert rig.dark() == [42 * times, 84 * times, 126 * times, 168 * times]
     rig.sensor.stop()
     assert rig.chip.led_level == rig.chip.r[0] == 0

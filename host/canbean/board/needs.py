@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -52,7 +53,9 @@ OPENS = {GATEWAY: ("open_bus",), METER: ("open_sensor", "open_display", "open_bu
 REFLECTANCE = ("canbean/reflectance", "canbean/calibrated")
 """What a setting loads: the first for good, the other for a moment."""
 KIT = ("drivers/max3010x", "drivers/ssd1306")
-"""What most roast meters have, on boards that look for it."""
+COLOURS = ("drivers/tcs34725", "drivers/ssd1306")
+"""What most roast meters have, on boards that look for it; the other for a model of `COLOUR`."""
+COLOUR = "green"
 ALERTS = tuple(Part("canbean/lines", f"Lines.{name}") for name in ("alert", "got", "idle", "reset", "end"))
 """What only a gateway does."""
 NEVER = (
@@ -108,8 +111,18 @@ def files(contents: Mapping[str, bytes], app: str, board: str, sections: Mapping
     without = () if app == GATEWAY else ALERTS + NEVER if app == METER else ALERTS
     start = [app, *drivers]
     if app == METER:
-        start += [*REFLECTANCE, *(KIT if drivers else ())]
+        start += [*REFLECTANCE, *(_kit(sections.get("META", b"")) if drivers else ())]
     return Needs(tuple(start), tuple(sorted(named | kinds)), tuple(sorted(apart)), SELDOM, starting, without)
+
+
+def _kit(meta: bytes) -> tuple[str, ...]:
+    """The drivers of a meter with this model."""
+    try:
+        channels = json.loads(meta).get("channels")
+        return COLOURS if COLOUR in {str(channel[0]) for channel in channels} else KIT
+    except (ValueError, TypeError, AttributeError, LookupError):
+        # of an older model, or one that is damaged, which is for the board to say
+        return KIT
 
 
 def without_others(contents: Mapping[str, bytes], app: str, board: str) -> dict[str, bytes]:

@@ -32,6 +32,7 @@ class Settings:
         slot: the file of the model that was sent last, None where none was.
         threshold_bits: of the fingerprint, in use; None where the board does not watch.
         rules_in_use: of the model and the settings together; None where the board does not watch.
+        unused: names of those that its application does not have: left of another one, for which they stay.
     """
 
     lines: tuple[tuple[str, str], ...] = ()
@@ -40,6 +41,7 @@ class Settings:
     slot: str | None = None
     threshold_bits: float | None = None
     rules_in_use: int | None = None
+    unused: tuple[str, ...] = ()
 
     @property
     def threshold(self) -> int:
@@ -74,6 +76,7 @@ class Settings:
             "threshold_bits": self.threshold_bits,
             "rules_in_use": self.rules_in_use,
             "settings": [f"{name} {words}" for name, words in self.lines],
+            "unused": list(self.unused),
         }
 
 
@@ -96,6 +99,7 @@ def read(board: Board, timeout: float = 5.0) -> Settings:
     """
     board.command("settings")
     lines: list[tuple[str, str]] = []
+    unused: dict[str, None] = {}
     end = time.monotonic() + timeout
     while time.monotonic() < end:
         for record in board.read():
@@ -103,6 +107,8 @@ def read(board: Board, timeout: float = 5.0) -> Settings:
             if said["type"] == "setting":
                 if said["name"] not in {"slot", "refused"}:
                     lines.append((said["name"], said["words"]))
+                    if not said.get("used", True):
+                        unused[said["name"]] = None
             elif said["type"] == "settings":
                 return Settings(
                     tuple(lines),
@@ -111,6 +117,7 @@ def read(board: Board, timeout: float = 5.0) -> Settings:
                     said["slot"],
                     said["threshold"],
                     said["rules"],
+                    tuple(unused),
                 )
             elif said["type"] == "error":
                 raise board.refused("settings")

@@ -84,8 +84,9 @@ def settings_(
 ) -> None:
     """What is set on a board beside its model, with the digest; changes are kept and hold at once.
 
-    Names: threshold (sixteenths of a bit, added to every detector's), allow, deny, bitrate, listen, transmit, alertid, and slot (a.cbm,
-    b.cbm, model.cbm: the model that runs from the next start).
+    Names: threshold (sixteenths of a bit, added to every detector's), allow, deny, bitrate, listen, transmit, alertid; of a roast meter
+    calibration, swap, led, stream, baud; and slot (a.cbm, b.cbm, model.cbm: the model that runs from the next start). Those of another
+    application than runs stay as they are and are marked.
     """
     secret = secret_of(key)
     commands = [f"unset {' '.join(words.split())}" for words in unset or ()]
@@ -105,7 +106,8 @@ def settings_(
 def show(port: str, now: settings.Settings) -> None:
     """A line for each setting, and what they make of the model."""
     for name, words in now.lines:
-        results.print(f"{name} {words}", markup=False)
+        left = "  (not used: of another application than runs here)" if name in now.unused else ""
+        results.print(f"{name} {words}{left}", markup=False)
     if now.threshold_bits is not None:
         results.print(f"in use: a threshold of {now.threshold_bits:g} bits, {now.rules_in_use} rules")
     slot = now.slot or "model.cbm"
