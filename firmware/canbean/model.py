@@ -24,7 +24,7 @@ class Model:
         self.app = app
         try:
             # a file of a ROMFS lies in flash as it is
-            self.memory = memoryview(self.file)
+            self.memory = memoryview(self.file)  # type: ignore[arg-type]
         except TypeError:
             self.memory = None
 
