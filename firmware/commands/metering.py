@@ -11,6 +11,10 @@ _OLD = const(181)  # days that a calibration holds, as in the host's canbean.roa
 
 def apply(app, lines):
     console = app.console
+    if app.sensor:
+        app.sensor.swapped = overlay.value(lines, "swap") == "1"
+        light(app.sensor, overlay.value(lines, "led"))
+    # of that light
     words = overlay.value(lines, "calibration", "").split()
     app.reflectance = reflectance(words) if words else None
     if words and console.model and not app.regressor.scale.calibrated:
@@ -18,9 +22,6 @@ def apply(app, lines):
         app.reflectance = None
         console.refused = "this model reads counts: the unit's calibration is not used"
     expire(app, lines)
-    if app.sensor:
-        app.sensor.swapped = overlay.value(lines, "swap") == "1"
-        light(app.sensor, overlay.value(lines, "led"))
     stream.run(app, overlay.value(lines, "stream", "off").split())
     begin(app)
     baud = overlay.value(lines, "baud")

@@ -132,10 +132,12 @@ say(meter)
 meter.command("unset led")
 meter.lines()
 print(json.dumps([meter.reading()[1]["quality"], meter.app.sensor.led]))
+other = On("max3010x", "m.cbm", ["led 0", "calibration {KIT.words()}"])
+print(json.dumps([other.console.refused, other.reading()[1]["quality"]]))
 other = On("tcs34725", "counts.cbm", ["led 4"])
 print(json.dumps(other.console.refused))
 """
-    changed, calibrated, none, much, word, threshold, same, now, unset, gain = run(code, None)
+    changed, calibrated, none, much, word, threshold, same, now, unset, off, gain = run(code, None)
     # whether it is said at all, as it says it where there is no calibration
     assert changed == ["not calibrated", 100]
     assert calibrated == [True, 100]
@@ -146,6 +148,8 @@ print(json.dumps(other.console.refused))
     assert (same[0]["type"], same[0]["count"]) == ("settings", 2)
     assert [(one["name"], one["used"]) for one in now[:-1]] == [("calibration", True), ("led", True)]
     assert unset == ["not calibrated", 100]
+    # what cannot be set leaves the chip's own light, and the calibration is not of that
+    assert off == ["settings: led: 1 to 255 for this sensor", "not calibrated"]
     assert gain == "settings: led: 0 to 3 for this sensor"
 
 
