@@ -72,9 +72,13 @@ class Gc:
 sys.modules["gc"] = Gc
 import array, binascii, errno, hashlib, struct
 before = gc.mem_alloc()
-if {start}:
+if {upto}:
+    # main.py is a text that the board compiles
+    with open("main.py") as file:
+        compile(file.read(), "main.py", "exec")
     import canbean
     load = canbean.{load}
+if {upto} > 1:
     board = load("boards/timed")
     board.come[:] = [b""] * {turns:3d}
     load("commands/boot").start(board)
@@ -89,7 +93,7 @@ if {start}:
     console.run()
     print(board.spent[0], board.spent[1], gc.mem_alloc() - before, b"".join(board.written).decode())
 else:
-    print(0, 0, 0, "")
+    print(0, 0, gc.mem_alloc() - before, "")
 """
 
 
@@ -102,6 +106,7 @@ class Spent:
         slept_ms: what drivers waited.
         octets: bytes on I2C.
         taken: bytes of heap, garbage included.
+        before: what had been taken before.
         said: the lines on the serial port so far.
     """
 
@@ -109,6 +114,7 @@ class Spent:
     slept_ms: int
     octets: int
     taken: int
+    before: int = 0
     said: str = ""
 
     def less(self, other: Spent) -> Spent:
@@ -118,19 +124,21 @@ class Spent:
             self.slept_ms - other.slept_ms,
             self.octets - other.octets,
             self.taken - other.taken,
+            other.taken,
             self.said,
         )
 
     def ms(self, mhz: int, threshold: int) -> float:
-        """Milliseconds, estimated, with a collection of a full heap after every `threshold` bytes, one at least."""
+        """Milliseconds, estimated, with a collection after every `threshold` bytes, one at least, of all that was taken till then."""
         collections = 1 + self.taken // threshold
-        instructions = self.fuel / FUEL_PER_INSTRUCTION + collections * (COLLECT[0] + COLLECT[1] * TOP)
+        used = min(TOP, self.before + self.taken)
+        instructions = self.fuel / FUEL_PER_INSTRUCTION + collections * (COLLECT[0] + COLLECT[1] * used)
         computed = instructions * CYCLES_PER_INSTRUCTION / (1000 * mhz)
         return computed + self.slept_ms + self.octets * US_A_BYTE / 1000
 
 
 def spent(model: Path, folder: Path, turns: int, *, late: int = 0) -> list[Spent]:
-    """The start, with its hello, and then each turn.
+    """The start until the board's file is loaded, which sets the clock; the rest of it, with its hello; and then each turn.
 
     Args:
         model: the model file.
@@ -147,9 +155,8 @@ def spent(model: Path, folder: Path, turns: int, *, late: int = 0) -> list[Spent
     shutil.copy(model, folder / "model.cbm")
     load = re.search(r"load = canbean\.(\w+)", (folder / "main.py").read_text())
     assert load
-    scripts = [SCRIPT.format(start=False, load=load[1], turns=0)] + [
-        SCRIPT.format(start=True, load=load[1], turns=n) for n in range(turns + 1)
-    ]
+    stages = [(0, 0), (1, 0), *((2, n) for n in range(turns + 1))]
+    scripts = [SCRIPT.format(upto=upto, load=load[1], turns=n) for upto, n in stages]
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, str(folder)],
         input=json.dumps(scripts),
@@ -160,5 +167,5 @@ def spent(model: Path, folder: Path, turns: int, *, late: int = 0) -> list[Spent
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     fuel, said = json.loads(done.stdout)
     rows = [line.strip().split(" ", 3) for line in said]
-    all_of = [Spent(f, *map(int, row[:3]), "".join(row[3:])) for f, row in zip(fuel, rows, strict=True)]
+    all_of = [Spent(f, *map(int, row[:3]), said="".join(row[3:])) for f, row in zip(fuel, rows, strict=True)]
     return [now.less(before) for before, now in pairwise(all_of)]
