@@ -4,12 +4,12 @@ from array import array
 from .reading import ANEW, SAMPLES, Reading
 
 
-# `reflectance`: the unit's calibration, None where there is none or the model takes raw counts; `wanted`: whether it takes
-# reflectances
+# `reflectance`: the unit's calibration, None where there is none or the model takes raw counts; that of another sensor is as
+# good as none. `wanted`: whether the model takes reflectances
 def reading(sensor, reflectance=None, wanted=False):
     n = sensor.CHANNELS
     if reflectance and len(reflectance.empty) != n:
-        raise ValueError("the calibration is of another sensor: calibrate again")
+        reflectance = None
     one = Reading()
     one.sensor = sensor
     one.reflectance = reflectance

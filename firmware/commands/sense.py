@@ -6,7 +6,6 @@ from drivers.fed_sensor import FedSensor
 
 READS = True
 _MOST = const(10000)  # steps of a reading
-_DEGREES = const(2)  # decimals of a temperature among a model's channels; reflectances have 3, counts none
 
 
 def run(app, words):
@@ -14,16 +13,18 @@ def run(app, words):
         raise ValueError("unknown command: sense")
     if not app.console.model:
         raise ValueError(app.console.refused)
+    sensor = app.sensor
+    if sensor and not hasattr(sensor, "measured"):
+        raise ValueError("this board has a sensor of its own")
     decimals = app.regressor.decimals
-    count = len(decimals) - (decimals[-1] == _DEGREES)
+    # a temperature has other decimals than the light before it
+    count = sensor.CHANNELS if sensor else len(decimals) - (decimals[-1] != decimals[0])
     if not count <= len(words) <= count + 1:
         raise ValueError("sense takes %d counts and, after them, 1/16 degrees" % count)
-    if app.sensor and not hasattr(app.sensor, "measured"):
-        raise ValueError("this board has a sensor of its own")
     values = [int(word) for word in words]
-    if app.sensor is None:
-        app.sensor = FedSensor(count)
-    app.sensor.feed(values[:count], values[count] if len(values) > count else None)
+    if not sensor:
+        app.sensor = sensor = FedSensor(count)
+    sensor.feed(values[:count], values[count] if len(values) > count else None)
     begin(app)
     app.fed = False
     for _ in range(_MOST):

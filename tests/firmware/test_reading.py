@@ -187,9 +187,12 @@ def test_a_calibration_that_is_wanted_and_not_there():
     assert done(made(Fed([(100_000, 50_000, 400)] * 5))).quality == "ok"
 
 
-def test_a_calibration_of_another_sensor():
-    with pytest.raises(ValueError, match="the calibration is of another sensor: calibrate again"):
-        made(Rig(load, "tcs34725").sensor, Calibration())
+def test_a_calibration_of_another_sensor_is_as_good_as_none():
+    for wanted, quality in ((True, "not calibrated"), (False, "ok")):
+        rig = Rig(load, "tcs34725")
+        reading = made(rig.sensor, Calibration(), wanted)
+        meter_cases.read(load, reading, rig.clock)
+        assert (reading.quality, list(reading.channels)[:4]) == (quality, list(reading.counts))
 
 
 # --- faults

@@ -32,6 +32,8 @@ MINIMUM = 6
 """Pairs below which nothing is fitted."""
 MINIMUM_LOTS = 3
 """One lot to check on, and one to choose by and one to learn from inside of the other two."""
+CELSIUS = 2
+"""Decimals of a temperature, however it is written: a board gives 1/100 degree."""
 SIMULATED = "simulated"
 LARGEST = 1e8
 """A sensor value or reference beyond this is a damaged file, not a reading."""
@@ -224,7 +226,7 @@ def parse(content: bytes, name: str) -> Pairs:
         reference=np.array(_numbers(columns["reference"], "reference", lines, name)),
         channel_names=tuple(numeric),
         channels=np.ascontiguousarray(channels),
-        decimals=tuple(_decimals(columns[title]) for title in numeric),
+        decimals=tuple(CELSIUS if title == "temperature" else _decimals(columns[title]) for title in numeric),
         cup=tuple(columns.get("cup", ())),
         unit=tuple(columns.get("unit", ())),
         lines=np.array(lines, np.int64),
