@@ -47,7 +47,7 @@ class RoastMeter:
         self.clock = self.epoch = self.expires = None
         self.sensor = self.display = self.button = self.reflectance = self.reading = None
         # what was read last, in 1/256 point where it may be believed, and of what
-        self.quality = "empty"
+        self.quality = "no sensor"
         self.score = self.counts = self.celsius = None
         # whether that is a sample that was given and has not been told yet
         self.fed = False

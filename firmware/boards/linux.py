@@ -52,11 +52,21 @@ def open_bus():
     return SocketCan(name)
 
 
-# A roast meter's sensor (`sense` stands for one), display and button: none.
+# A roast meter's sensor: one that measures what CANBEAN_CUP says, counts of each channel and 1/16 degrees or `-`, until `sense`
+# says something else; without it none.
 def open_sensor():
-    return None
+    cup = os.getenv("CANBEAN_CUP")
+    if not cup:
+        return None
+    from drivers.fed_sensor import FedSensor
+
+    *counts, at = cup.split()
+    sensor = FedSensor(len(counts))
+    sensor.feed([int(n) for n in counts], None if at == "-" else int(at))
+    return sensor
 
 
+# Its display and button: none.
 def open_display():
     return None
 

@@ -153,7 +153,7 @@ def test_a_bad_model_keeps_the_line_alive(bad):
 def test_the_roast_meter(good):
     with VirtualBoard(good, "roastmeter") as board, Board(board.port) as line:
         empty = line.ask("read", "reading").values
-        assert (empty["value"], empty["raw"], empty["quality"]) == (None, [0, 0], "empty")
+        assert (empty["value"], empty["raw"], empty["quality"]) == (None, [0, 0], "no sensor")
         # the stand-in answers first * 256 + second, in 1/256 point
         for sample, text in (
             ("87 102", "87.4"),

@@ -73,8 +73,8 @@ def test_the_board_reads_what_the_host_reads(folder, vm):
     )
     with VirtualBoard(folder / "roast.cbm", "roastmeter") as board:
         words = ("roast", "read", "--port", board.port)
-        empty = json.loads(canbean(*words, "--json").out)
-        assert (empty["value"], empty["quality"]) == (None, "empty")
+        bare = json.loads(canbean(*words, "--json").out)
+        assert (bare["value"], bare["quality"]) == (None, "no sensor")
         done = canbean(*words, "--samples", folder / "fresh.csv", "-m", folder / "roast.cbm", "--json")
         cups = json.loads(done.out)["cups"]
         again = canbean(*words, "--count", "2", "--every", "0")

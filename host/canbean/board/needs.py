@@ -163,14 +163,14 @@ def _kinds(kinds: bytes) -> dict[str, str]:
 
 
 def _drivers(contents: Mapping[str, bytes], board: str, opens: Collection[str]) -> list[str]:
-    """What a board's file loads itself, but for functions that another application asks for, and for a bus that need not be there."""
+    """What a board's file loads itself, but for functions that another application asks for, and for what need not be there."""
     sources = parse(dict(contents))
     others = {name for names in OPENS.values() for name in names} - set(opens)
     found = set()
     for one in sources[board].tree.body:
         if isinstance(one, ast.FunctionDef) and one.name in others:
             continue
-        always = isinstance(one, ast.FunctionDef) and one.name == "open_bus"
+        always = isinstance(one, ast.FunctionDef) and one.name in {"open_bus", "open_sensor"}
         for node in _always([one]) if always else ast.walk(one):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 for meaning in imported(sources[board], node, sources).values():

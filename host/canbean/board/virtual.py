@@ -25,6 +25,7 @@ from canbean.tiny.cbm import Model, check_key, unpack
 from canbean.tiny.keys import write_key
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
 START_MS = 20_000
@@ -84,6 +85,8 @@ class VirtualBoard:
         heap: str | None = None,
         board: str = "linux",
         key: bytes | None = None,
+        *,
+        cup: Sequence[int | None] = (),
     ) -> None:
         """Read the model; `with` or `start` switches the board on.
 
@@ -94,6 +97,8 @@ class VirtualBoard:
                 takes that of the board which the model was made for, else that of the smallest board.
             board: name of a profile.
             key: 32 bytes; with it the board takes only what is signed with it.
+            cup: what a roast meter's sensor measures at each start: counts of each light channel, then 1/16 degrees Celsius or
+                None where it has no thermometer. Without it there is no sensor.
 
         Raises:
             BoardError: there is no VM, or no board of that name.
@@ -106,6 +111,7 @@ class VirtualBoard:
         check_key(key)
         self._key = key
         self._app = app
+        self._cup = " ".join("-" if word is None else str(word) for word in cup)
         self._heap = heap or heap_for(self._model)
         self._profile = profile(board)
         self._vm = find_vm()
@@ -161,7 +167,7 @@ class VirtualBoard:
                     stdin=master,
                     stdout=master,
                     stderr=errors,
-                    env={**os.environ, "MICROPYPATH": ""},
+                    env={**os.environ, "MICROPYPATH": "", "CANBEAN_CUP": self._cup},
                     start_new_session=True,
                 )
         finally:

@@ -9,10 +9,12 @@ from typing import Annotated
 
 import typer
 
-from canbean.board import VirtualBoard
+from canbean.board import Board, VirtualBoard
 from canbean.cli import board_bench, board_list, settle
 from canbean.cli.output import note, results
+from canbean.cli.roast_calibrate import keep
 from canbean.errors import FileError, ModelError, UsageError
+from canbean.roast import virtual_cup
 from canbean.tiny import cbm
 from canbean.tiny.keys import read_key
 
@@ -48,7 +50,8 @@ def virtual(
 ) -> None:
     """Switch on a virtual board: the MicroPython VM with firmware and model, on a serial port.
 
-    The application is the one the model is made for. Prints the port, then runs until ctrl-C. With --bare it is a board as from the
+    The application is the one the model is made for. A roast meter has a simulated sensor, calibrated where the model reads
+    reflectances, and a simulated cup on it. Prints the port, then runs until ctrl-C. With --bare it is a board as from the
     shop, whose image for 'board flash' it prints.
     """
     # A board switched off by `kill`, be it while it starts, must not leave its VM behind.
@@ -66,7 +69,17 @@ def virtual(
     if application not in {"gateway", "roastmeter", "model"}:
         raise ModelError(f"{model}: is a model for {application!r}, which no firmware here runs")
     secret = None if key is None else read_key(key)
-    with VirtualBoard(model, application, heap=heap, key=secret) as board:
+    cup = virtual_cup.of(model) if application == "roastmeter" else None
+    with VirtualBoard(
+        model, application, heap=heap, key=secret, cup=() if cup is None else cup.sensed
+    ) as board:
+        if cup is not None:
+            if cup.calibration is not None:
+                with Board(board.port) as line:
+                    # one that refuses its model says so to whoever asks
+                    if line.hello["golden"] == "ok":
+                        keep(line, cup.calibration, exchanged=False, key=secret)
+            note(cup.words)
         results.print(board.port)
         note(
             f"{application} on the virtual board; 115200 8N1, one JSON object a line; ctrl-C switches it off"
