@@ -87,9 +87,10 @@ class _Port:
 
 
 class Meter(_Port):
-    """Answers `hello` and `read`; what it reads is `reading`, and a list is read one after the other."""
+    """Answers `hello`, `settings` and `read`; what it reads is `reading`, and a list is read one after the other."""
 
-    def __init__(self, reading=READING, hello=HELLO, *, noisy=True):
+    def __init__(self, reading=READING, hello=HELLO, *, noisy=True, calibration=None):
+        self.calibration = calibration
         self.reading = reading
         self.hello = hello
         self.noisy = noisy
@@ -108,6 +109,10 @@ class Meter(_Port):
     def take(self, line):
         if line == "hello":
             self.say("hello", **self.hello)
+        elif line == "settings":
+            if self.calibration:
+                self.say("setting", name="calibration", words=self.calibration)
+            self.say("settings", number=1, count=1, digest=None, slot=None, threshold=None, rules=None)
         elif line == "read":
             self.asked += 1
             reading = self.reading

@@ -14,6 +14,7 @@ from canbean.roast import pairs
 from canbean.roast.reading import parse
 from canbean.roast.trend import Trend
 from canbean_run import canbean, failed
+from roastmeter_cases import KIT
 from serial_meters import EMPTY, READING, Button, Meter, Tonino
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -107,13 +108,44 @@ def test_counts_of_a_unit_that_is_not_calibrated(tmp_path, typing, monkeypatch):
     with Meter(raw, noisy=False) as meter:
         typing("Kenya", "?", "", "", "", "78", "done")
         canbean("roast", "pair", "--port", meter.port, "-o", tmp_path / "p.csv", "--counts", "--unit", "mine")
-        typing("Kenya", "?", "", "", "", "done")
+        typing()
         refused = canbean("roast", "pair", "--port", meter.port, "-o", tmp_path / "q.csv")
     found = pairs.read(tmp_path / "p.csv")
     assert found.channels.tolist() == [[31000, 81000, 27.25]]
     assert found.unit == ("mine",)
-    assert "roast calibrate" in refused.err
-    assert not (tmp_path / "q.csv").exists()
+    failed(refused, "not calibrated: run `canbean roast calibrate`, or pair its counts with --counts")
+    assert not list(tmp_path.glob("q.csv*"))
+
+
+def test_the_other_kind_is_refused_before_the_first_question(tmp_path, typing):
+    file = tmp_path / "p.csv"
+    typing()
+    with Meter({**READING, "quality": "empty"}) as meter:
+        assert canbean("roast", "simulate", "-o", file, "--lots", "4").code == 0
+        words = ("roast", "pair", "--port", meter.port, "-o", file, "--unit", "simulated-0")
+        failed(canbean(*words), "holds counts")
+        assert canbean("roast", "simulate", "-o", file, "--lots", "4", "--calibrated").code == 0
+        failed(canbean(*words, "--counts"), "holds reflectances")
+        failed(canbean(*words[:-2]), "holds pairs of simulated-0, this is kitchen")
+    failed(canbean("roast", "pair", "--simulate", "-o", file, "--counts"), "holds reflectances")
+    assert [path.name for path in tmp_path.iterdir()] == ["p.csv"]
+
+
+def test_reflectances_with_a_model_of_counts_on_the_meter(tmp_path, typing):
+    """The unit's calibration makes them, whatever model the board has."""
+    with Meter({**READING, "raw": [31000, 81000, 2725]}, noisy=False, calibration=KIT.words()) as meter:
+        typing("Kenya", "?", "", "", "", "78", "done")
+        done = canbean("roast", "pair", "--port", meter.port, "-o", tmp_path / "p.csv")
+    assert done.code == 0, done.err
+    found = pairs.read(tmp_path / "p.csv")
+    milli = KIT.apply([[31000, 81000]], [436])[0] / 1000
+    assert found.channels.tolist() == [[*milli.tolist(), 27.25]]
+
+
+def test_a_meter_without_a_sensor_is_said_at_once(tmp_path, typing):
+    typing()
+    with Meter({**EMPTY, "quality": "no sensor", "counts": None}) as meter:
+        failed(canbean("roast", "pair", "--port", meter.port, "-o", tmp_path / "p.csv"), "look at its wires")
 
 
 def test_the_meter_may_be_unplugged_meanwhile(tmp_path, typing):

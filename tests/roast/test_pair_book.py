@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from canbean.errors import FileError, PairsError
 from canbean.roast import pair_book, pairs
 from canbean.roast.pair_book import Book
 from canbean.roast.pairing import Session
+from canbean.roast.reading import Channel
 from pair_cases import SCALE, Bench, begun, run, tamp
 
 TESTS = Path(__file__).parents[1]
@@ -87,10 +89,15 @@ def test_pairs_from_before_are_taken_over_and_a_copy_kept(tmp_path):
         ("a", 10.6, 81),
         ("b", 5, 40),
     ]
-    assert (tmp_path / "p.csv.before").read_text() == before
     assert any("'remark' holds text" in notice for notice in book.notices)
+    # nothing is written before something is kept
+    assert [file.name for file in tmp_path.iterdir()] == ["p.csv"]
     assert Book(path, SCALE).pairs == book.pairs
-    assert len(pairs.read(path)) == 3
+    # a spreadsheet drops zeros: the meter gives three decimals
+    book.keep(replace(book.pairs[0], number=0, reference=79.0), [Channel("red", 10.412, 3)])
+    assert (tmp_path / "p.csv.before").read_text() == before
+    assert Book(path, SCALE).pairs == book.pairs
+    assert pairs.read(path).reference.tolist() == [80, 81, 40, 79]
 
 
 def test_another_scale_and_other_channels_are_told(tmp_path):
@@ -102,8 +109,50 @@ def test_another_scale_and_other_channels_are_told(tmp_path):
         Book(path, (0.0, 200.0))
     first = session.book.pairs[0]
     coarse = [channel._replace(decimals=0) for channel in session.book.channels_of(first)]
-    with pytest.raises(PairsError, match=r"red with 3 decimals.*the meter now gives red with 0"):
+    with pytest.raises(PairsError, match=r"red with 3 decimals.*the meter now gives counts \(red with 0"):
         session.book.keep(first, coarse)
+
+
+def kind(decimals):
+    return [("red", decimals), ("infrared", decimals), ("temperature", 2)]
+
+
+def test_another_kind_is_refused_before_the_first_cup(tmp_path):
+    reflectances, counts = tmp_path / "p.csv", tmp_path / "q.csv"
+    session = begun(reflectances)
+    session.answer("")
+    tamp(session, 40)
+    counts.write_text("lot,unit,red,infrared,temperature,reference\na,kitchen,30000,80000,25,80\n")
+    book = Book(reflectances, SCALE)
+    book.expect(kind(3), "unit-1")
+    # reflectances of several units go together
+    book.expect(kind(3), "unit-2")
+    with pytest.raises(
+        PairsError, match="holds reflectances in percent, and this meter gives counts: leave out --counts"
+    ):
+        book.expect(kind(0), "unit-1")
+    with pytest.raises(PairsError, match=r"temperature with 2 decimals\): pair into another file$"):
+        book.expect([("clear", 3), *kind(3)], "unit-1")
+    with pytest.raises(PairsError, match=r"what is simulated and what was measured do not go into one file"):
+        book.expect(kind(3), "simulated-1")
+    book = Book(counts, SCALE)
+    book.expect(kind(0), "kitchen")
+    with pytest.raises(
+        PairsError, match="holds counts, and this meter gives reflectances in percent: give --counts"
+    ):
+        book.expect(kind(3), "kitchen")
+    with pytest.raises(PairsError, match=r"counts of the unit kitchen.*--unit kitchen"):
+        book.expect(kind(0), "unit-1")
+    assert not (tmp_path / "q.csv.journal").exists()
+    Book(tmp_path / "new.csv", SCALE).expect(kind(0), "unit-1")
+
+
+def test_an_empty_file_is_said(tmp_path):
+    (tmp_path / "p.csv").touch()
+    assert Book(tmp_path / "p.csv", SCALE).notices == [
+        f"{tmp_path / 'p.csv'} is there and empty: a new session begins in it"
+    ]
+    assert Book(tmp_path / "new.csv", SCALE).notices == []
 
 
 def test_no_folder_is_one_clear_error(tmp_path):

@@ -1,6 +1,7 @@
 """A meter's readings: what is there is taken, what is absent is None, what is wrong is named."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from canbean.errors import BoardError
 from canbean.roast import quality
 from canbean.roast.reading import WHY, Channel, believed, channels, parse
+from roastmeter_cases import KIT
 from serial_meters import EMPTY, READING
 
 
@@ -69,7 +71,7 @@ def test_channels_of_a_calibrated_meter_are_percent():
     assert [c.name for c in channels(four)] == ["red", "green", "blue", "clear"]
 
 
-def test_counts_are_taken_where_they_are_wanted_or_are_what_the_model_takes():
+def test_counts_are_taken_where_they_are_wanted():
     raw = parse({**READING, "quality": "not calibrated"})
     assert channels(raw, counts=True) == [
         Channel("red", 31000, 0),
@@ -79,12 +81,25 @@ def test_counts_are_taken_where_they_are_wanted_or_are_what_the_model_takes():
     assert believed(raw, counts=True) == channels(raw, counts=True)
     with pytest.raises(BoardError, match=r"not calibrated.*--counts"):
         believed(raw)
-    model_of_counts = parse({**READING, "raw": [31000, 81000, 2725]})
-    assert channels(model_of_counts) == channels(raw, counts=True)
+
+
+@pytest.mark.parametrize("raw", [[31000, 81000, 2725], [31000, 81000], [31000]])
+def test_reflectances_do_not_depend_on_the_model(raw):
+    """Of counts, or of some channels: the unit's calibration says what they are, as the board would."""
+    found = parse({**READING, "raw": raw})
+    milli = KIT.apply([READING["counts"]], [round(16 * READING["celsius"])])[0]
+    assert channels(found, calibration=KIT) == [
+        Channel("red", milli[0] / 1000, 3),
+        Channel("infrared", milli[1] / 1000, 3),
+        Channel("temperature", 27.25, 2),
+    ]
+    for calibration in (None, replace(KIT, channels=KIT.channels[:1])):
+        with pytest.raises(BoardError, match=r"not calibrated.*--counts"):
+            channels(found, calibration=calibration)
 
 
 def test_another_sensor_needs_names():
-    three = parse({**READING, "raw": [1000, 2000, 3000, 4000, 5000, 6000, 2725]})
+    three = parse({**READING, "raw": [1000, 2000, 3000, 4000, 5000, 6000, 2725], "counts": [1] * 6})
     assert channels(three)[0].name == "channel1"
     names = ["r", "s", "t", "u", "v", "w"]
     assert [c.name for c in channels(three, names)] == [*names, "temperature"]

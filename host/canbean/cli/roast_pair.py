@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from canbean.board.reference_meter import FORMATS, ReferenceMeter
-from canbean.board.roastmeter import fresh, open_meter, sensed
 from canbean.cli.logs import AsJson
 from canbean.cli.output import json_line, note, results, waiting, words
+from canbean.cli.roast_meter import Meter
 from canbean.errors import BoardError, UsageError
-from canbean.roast import reading, scale
+from canbean.roast import scale
 from canbean.roast.coverage import gap
 from canbean.roast.pair_book import Book
 from canbean.roast.pair_questions import Step, summary
 from canbean.roast.pair_simulated import Bench
 from canbean.roast.pairing import TAMPS, TARGET, AnswerError, Session
+from canbean.roast.reading import columns as columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from canbean.board import Board, Record
     from canbean.roast.pair_questions import Question
     from canbean.roast.reading import Channel
 
@@ -80,24 +80,27 @@ def pair(
     if not simulate and port is None:
         raise UsageError("give --port P of a meter, or --simulate")
     book = Book(output, scale.parse(scale_name).span)
-    for text in book.notices:
-        note(text)
     with ExitStack() as stack:
         person: _Simulated | _Typing
         meter = None
         if port is not None:
             meter = stack.enter_context(Meter(port, counts=counts, names=channels))
         if simulate:
-            bench = Bench(seed, number, book=book)
+            bench = Bench(seed, number, book=book, calibrated=meter is None and not counts)
             session = Session(book, bench.unit, tamps, target)
+            columns = columns_of(meter.sense(bench.example())) if meter else bench.columns
             person = _Simulated(bench, session, meter)
         else:
             assert meter is not None
+            session = Session(book, unit or meter.unit or UNIT, tamps, target)
+            columns = meter.columns()
             other = None
             if reference_port is not None:
                 other = stack.enter_context(ReferenceMeter(reference_port, reference_format, reference_baud))
-            session = Session(book, unit or meter.unit or UNIT, tamps, target)
             person = _Typing(meter, other)
+        book.expect(columns, session.unit)
+        for text in book.notices:
+            note(text)
         if book.resumed:
             note(f"{output}: {summary(book)}")
         try:
@@ -173,72 +176,6 @@ class _Typing:
     def measure(self) -> Sequence[Channel]:
         with waiting("our meter reads"):
             return self._meter.measure()
-
-
-class Meter:
-    """Our meter, opened again when its port went away.
-
-    Attributes:
-        unit: what it calls itself, None where it says nothing.
-    """
-
-    def __init__(self, port: str, *, counts: bool, names: str | None) -> None:
-        """Open it.
-
-        Raises:
-            BoardError: no roast meter answers.
-        """
-        self._port = port
-        self._counts = counts
-        self._names = None if names is None else [name.strip() for name in names.split(",")]
-        self._board: Board | None = open_meter(port)
-        unit = self._board.hello.get("unit")
-        self.unit = unit if isinstance(unit, str) and unit else None
-
-    def measure(self) -> list[Channel]:
-        """The channels of the cup that lies there.
-
-        Raises:
-            BoardError: the meter went away, or there is no reading that may be believed; the message says why.
-        """
-        if self._board is None:
-            self._board = open_meter(self._port)
-        try:
-            record = fresh(self._board)
-        except BoardError:
-            self.close()
-            raise
-        return self._believed(record)
-
-    def sense(self, simulated: Sequence[Channel]) -> list[Channel]:
-        """The channels that a virtual board makes of what a simulated sensor counts.
-
-        Raises:
-            BoardError: the board went away, has a sensor of its own, or does not believe it.
-        """
-        assert self._board is not None
-        counts = [round(channel.value) for channel in simulated if channel.name != reading.TEMPERATURE]
-        warm = [round(16 * channel.value) for channel in simulated if channel.name == reading.TEMPERATURE]
-        return self._believed(sensed(self._board, counts, warm[0] if warm else None))
-
-    def _believed(self, record: Record) -> list[Channel]:
-        found = reading.parse(record.values, self._port)
-        if not self._counts:
-            for warning in found.warnings:
-                note(f"warning: {warning}")
-        return reading.believed(found, self._names, counts=self._counts)
-
-    def close(self) -> None:
-        """Give the port free."""
-        if self._board is not None:
-            self._board.close()
-        self._board = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
 
 def talk(session: Session, person: _Simulated | _Typing) -> None:

@@ -20,7 +20,7 @@ from canbean.roast import pairs as table
 from canbean.roast.coverage import Lot
 from canbean.roast.doubts import Pair
 from canbean.roast.journal import Journal
-from canbean.roast.reading import Channel
+from canbean.roast.reading import TEMPERATURE, Channel
 
 if TYPE_CHECKING:
     import os
@@ -73,6 +73,8 @@ class Book:
         self.pairs: list[Kept] = []
         self.columns: tuple[tuple[str, int], ...] = ()
         self.notices: list[str] = []
+        self._planned: list[dict[str, Any]] = []
+        self._before = b""
         self._cup = self._number = 0
         self._written = {_digest(b"")}
         if self._journal.cut:
@@ -92,10 +94,14 @@ class Book:
                 if self.pairs and number > len(self._journal.records) - 3:
                     self._written.add(_digest(self.text().encode()))
         else:
-            self._write({"session": VERSION, "scale": list(scale)})
+            self._plan({"session": VERSION, "scale": list(scale)})
         if self.path.exists():
-            self._meet_csv(read_bytes(self.path, "pairs file"))
-        self._save()
+            content = read_bytes(self.path, "pairs file")
+            if not content and not self.resumed:
+                self.notices.append(f"{self.path} is there and empty: a new session begins in it")
+            self._meet_csv(content)
+        if not self._planned:
+            self._save()
 
     @property
     def journal(self) -> Path:
@@ -116,6 +122,43 @@ class Book:
             found.append(Lot(name, expected, references, len({pair.cup for pair in own})))
         return found
 
+    def expect(self, columns: Sequence[tuple[str, int]], unit: str) -> None:
+        """Whether pairs of these channels, read by this unit, may go beside those that are kept: asked before the first cup.
+
+        Args:
+            columns: name and decimals of each channel.
+            unit: name of the meter.
+
+        Raises:
+            PairsError: they are of another kind; the message says what to do.
+        """
+        if not self.columns:
+            return
+        if tuple(columns) != self.columns:
+            if (counted := _counted(columns)) != _counted(self.columns):
+                ours, given, cure = "reflectances in percent", "counts", "leave out --counts"
+                if not counted:
+                    ours, given, cure = given, ours, "give --counts"
+                raise PairsError(
+                    f"{self.path}: holds {ours}, and this meter gives {given}: {cure}, or pair into another file"
+                )
+            raise PairsError(
+                f"{self.path}: its pairs are {_columns(self.columns)}, and this meter gives {_columns(columns)}: pair into "
+                "another file"
+            )
+        others = {pair.unit for pair in self.pairs} - {unit, ""}
+        for other in sorted(others):
+            if other.startswith(table.SIMULATED) != unit.startswith(table.SIMULATED):
+                raise PairsError(
+                    f"{self.path}: holds pairs of {other}, this is {unit}: what is simulated and what was measured do not go "
+                    "into one file: pair into another"
+                )
+            if _counted(columns):
+                raise PairsError(
+                    f"{self.path}: holds counts of the unit {other}, which are of that unit alone, and this is {unit}: pair into "
+                    f"another file, or give --unit {other} if it is the same"
+                )
+
     def add_lot(self, name: str, expected: float | None) -> None:
         """Take up a lot, or change where it is expected."""
         self._write({"lot": name, "expected": expected})
@@ -134,7 +177,7 @@ class Book:
         columns = tuple((c.name, c.decimals) for c in channels)
         if self.columns and columns != self.columns:
             raise PairsError(
-                f"{self.path}: its pairs have {_columns(self.columns)}, the meter now gives {_columns(columns)}: "
+                f"{self.path}: its pairs are {_columns(self.columns)}, and the meter now gives {_columns(columns)}: "
                 "pair into another file"
             )
         if not self.columns:
@@ -190,8 +233,24 @@ class Book:
         return table.text(self.as_pairs()) if self.pairs else ""
 
     def _write(self, record: dict[str, Any]) -> None:
+        if self._before:
+            write_bytes(self._copy, self._before)
+            self._before = b""
+        while self._planned:
+            self._journal.append(self._planned[0])
+            del self._planned[0]
         self._journal.append(record)
         self._take(record)
+
+    def _plan(self, record: dict[str, Any]) -> None:
+        """A record that is written before the next: a session that is refused at its start leaves no files."""
+        self._planned.append(record)
+        self._take(record)
+
+    @property
+    def _copy(self) -> Path:
+        """Of the CSV as it was before there was a journal."""
+        return self.path.with_name(self.path.name + ".before")
 
     def _take(self, record: dict[str, Any]) -> None:
         """What a record means; the same when it is written and when it is read again."""
@@ -240,9 +299,12 @@ class Book:
     def _import(self) -> None:
         """Pairs that were measured before there was a journal; a copy of their file is kept."""
         found = table.read(self.path)
-        copy = self.path.with_name(self.path.name + ".before")
-        write_bytes(copy, found.source)
-        self._write({"columns": [list(c) for c in zip(found.channel_names, found.decimals, strict=True)]})
+        self._before = found.source
+        columns = list(zip(found.channel_names, found.decimals, strict=True))
+        if not _counted(columns):
+            # a spreadsheet drops zeros at the end
+            columns = [(name, d if name == TEMPERATURE else max(d, 3)) for name, d in columns]
+        self._plan({"columns": [list(c) for c in columns]})
         tamps: Counter[tuple[str, str]] = Counter()
         rows = []
         for k in range(len(found)):
@@ -261,10 +323,10 @@ class Book:
                 }
             )
         # one record: a session that is killed here has all of them or none
-        self._write({"imported": rows, "digest": found.digest})
+        self._plan({"imported": rows, "digest": found.digest})
         self.resumed = True
         self.notices += [
-            f"{len(found)} pairs were in {self.path} before: the session goes on from them; {copy.name} is a copy",
+            f"{len(found)} pairs were in {self.path} before: the session goes on from them; {self._copy.name} is a copy",
             *found.warnings,
         ]
 
@@ -279,5 +341,11 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def _counted(columns: Sequence[tuple[str, int]]) -> bool:
+    """Whether the light channels are counts: whole numbers."""
+    return all(decimals == 0 for name, decimals in columns if name != TEMPERATURE)
+
+
 def _columns(columns: Sequence[tuple[str, int]]) -> str:
-    return ", ".join(f"{name} with {decimals} decimals" for name, decimals in columns)
+    kind = "counts" if _counted(columns) else "reflectances"
+    return f"{kind} ({', '.join(f'{name} with {decimals} decimals' for name, decimals in columns)})"

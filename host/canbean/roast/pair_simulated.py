@@ -41,10 +41,26 @@ class Bench:
         slips: values typed wrong so far.
     """
 
-    def __init__(self, seed: int = 0, unit: int = 0, lots: int = LOTS, book: Book | None = None) -> None:
-        """Roast `lots` lots, spread over the scale; `book` tells which tamps of them an earlier session had."""
+    def __init__(
+        self,
+        seed: int = 0,
+        unit: int = 0,
+        lots: int = LOTS,
+        book: Book | None = None,
+        *,
+        calibrated: bool = False,
+    ) -> None:
+        """Roast coffee.
+
+        Args:
+            seed: of everything.
+            unit: which simulated meter reads it.
+            lots: how many, spread over the scale.
+            book: tells which tamps of them an earlier session had.
+            calibrated: whether the unit gives reflectances, or its counts.
+        """
         self._rng = np.random.default_rng([seed, unit, 0x9A12])
-        self._tamps = simulate.pairs(lots, TAMPS, seed, unit)
+        self._tamps = simulate.pairs(lots, TAMPS, seed, unit, simulate.Setting(calibrated=calibrated))
         self._true = self._tamps.reference.reshape(lots, TAMPS).mean(axis=1)
         self._names = list(self._tamps.lots)
         self._places = {name: k for k, name in enumerate(self._names)}
@@ -63,15 +79,21 @@ class Bench:
 
     def measure(self, lot: str) -> list[Channel]:
         """What the unit reads of the tamp of a lot that lies there."""
-        row = self._row(lot, "ours")
-        columns = zip(
-            self._tamps.channel_names, self._tamps.channels[row].tolist(), self._tamps.decimals, strict=True
-        )
-        found = []
-        for name, value, decimals in columns:
-            digits = min(decimals, DECIMALS[name == TEMPERATURE])
-            found.append(Channel(name, round(value, digits), digits))
-        return found
+        return self._channels(self._row(lot, "ours"))
+
+    def example(self) -> list[Channel]:
+        """What the unit reads of some cup: of no lot that is asked for."""
+        return self._channels(0)
+
+    def _channels(self, row: int) -> list[Channel]:
+        values = zip(self.columns, self._tamps.channels[row].tolist(), strict=True)
+        return [Channel(name, round(value, digits), digits) for (name, digits), value in values]
+
+    @property
+    def columns(self) -> tuple[tuple[str, int], ...]:
+        """Name and decimals of each channel that the unit gives."""
+        given = zip(self._tamps.channel_names, self._tamps.decimals, strict=True)
+        return tuple((name, min(decimals, DECIMALS[name == TEMPERATURE])) for name, decimals in given)
 
     def reference(self, lot: str) -> float:
         """What the professional meter says of the same tamp."""

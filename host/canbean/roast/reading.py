@@ -11,6 +11,8 @@ from canbean.errors import BoardError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from canbean.roast.calibration import Calibration
+
 OK = "ok"
 NOT_CALIBRATED = "not calibrated"
 STALE = "the calibration is stale: run `canbean roast calibrate`"
@@ -25,6 +27,9 @@ WHY = {
     NOT_CALIBRATED: "this unit is not calibrated: run `canbean roast calibrate`",
 }
 """Quality of a reading to what a person can do about it."""
+NOWHERE = {"no sensor", NOT_CALIBRATED}
+"""Qualities that another cup does not change."""
+COUNTS_HINT = ", or pair its counts with --counts"
 LIGHT = {2: ("red", "infrared"), 4: ("red", "green", "blue", "clear")}
 """Channels of the sensors by their number: MAX3010x, and TCS34725 or TCS3200."""
 TEMPERATURE = "temperature"
@@ -136,13 +141,20 @@ def _integers(values: Any, key: str, name: str) -> tuple[int, ...]:
     return tuple(values)
 
 
-def channels(reading: Reading, names: Sequence[str] | None = None, *, counts: bool = False) -> list[Channel]:
+def channels(
+    reading: Reading,
+    names: Sequence[str] | None = None,
+    *,
+    counts: bool = False,
+    calibration: Calibration | None = None,
+) -> list[Channel]:
     """The channels of a reading as a pairs file has them: light in percent or counts, then the die's temperature.
 
     Args:
         reading: of quality ok, or not calibrated where counts are wanted.
         names: of the light channels; None takes those of the sensor with so many.
         counts: what the sensor said instead of reflectances: what a unit that is not calibrated can give.
+        calibration: of the unit, for reflectances where the model on the board reads counts or some of the channels only.
 
     Raises:
         BoardError: there are no such integers in the reading, or `names` are not as many.
@@ -150,16 +162,16 @@ def channels(reading: Reading, names: Sequence[str] | None = None, *, counts: bo
     light = reading.counts if counts else reading.raw
     if not light:
         raise BoardError(f"the meter sends no {'counts' if counts else 'channels'}: update its firmware")
-    given, decimals = list(light), 0
+    given, decimals = list(light), 0 if counts else 3
     temperature = None if reading.celsius is None else Channel(TEMPERATURE, round(reading.celsius, 2), 2)
-    if not counts:
-        # reflectances in thousandths of a percent, unless the regressor is given the counts as they are
-        as_counted = reading.counts is not None and given[: len(reading.counts)] == list(reading.counts)
-        decimals = 0 if as_counted else 3
-        if len(given) in {n + 1 for n in LIGHT} or (names is not None and len(given) == len(names) + 1):
-            celsius100 = given.pop()
-            if temperature is None:
-                temperature = Channel(TEMPERATURE, celsius100 / 100, 2)
+    if not counts and not _reflects(reading):
+        given = _reflectances(reading, calibration)
+    elif not counts and (
+        len(given) in {n + 1 for n in LIGHT} or (names is not None and len(given) == len(names) + 1)
+    ):
+        celsius100 = given.pop()
+        if temperature is None:
+            temperature = Channel(TEMPERATURE, celsius100 / 100, 2)
     called = LIGHT.get(len(given), tuple(f"channel{k + 1}" for k in range(len(given))))
     if names is not None:
         called = tuple(names)
@@ -171,13 +183,39 @@ def channels(reading: Reading, names: Sequence[str] | None = None, *, counts: bo
     return [*found, temperature] if temperature is not None else found
 
 
-def believed(reading: Reading, names: Sequence[str] | None = None, *, counts: bool = False) -> list[Channel]:
+def _reflects(reading: Reading) -> bool:
+    """Whether the regressor was given reflectances of every light channel: one of counts is given counts."""
+    n = len(reading.counts or ())
+    return not n or (len(reading.raw) in {n, n + 1} and reading.raw[:n] != reading.counts)
+
+
+def _reflectances(reading: Reading, calibration: Calibration | None) -> list[int]:
+    """What the board would give a model of reflectances, thousandths of a percent."""
+    assert reading.counts is not None
+    if calibration is None or len(calibration.channels) != len(reading.counts):
+        raise BoardError(f"no reading: {WHY[NOT_CALIBRATED]}{COUNTS_HINT}")
+    warm = None if reading.celsius is None else [round(16 * reading.celsius)]
+    return [int(v) for v in calibration.apply([reading.counts], warm)[0]]
+
+
+def columns(found: Sequence[Channel]) -> tuple[tuple[str, int], ...]:
+    """Name and decimals of each channel: what a pairs file is of."""
+    return tuple((channel.name, channel.decimals) for channel in found)
+
+
+def believed(
+    reading: Reading,
+    names: Sequence[str] | None = None,
+    *,
+    counts: bool = False,
+    calibration: Calibration | None = None,
+) -> list[Channel]:
     """The channels of a reading that may be believed, for a pair; arguments as of `channels`.
 
     Raises:
         BoardError: it may not be believed; the message says why.
     """
     if reading.quality != OK and not (counts and reading.quality == NOT_CALIBRATED):
-        hint = ", or pair its counts with --counts" if reading.quality == NOT_CALIBRATED else ""
+        hint = COUNTS_HINT if reading.quality == NOT_CALIBRATED else ""
         raise BoardError(f"no reading: {reading.why}{hint}")
-    return channels(reading, names, counts=counts)
+    return channels(reading, names, counts=counts, calibration=calibration)
