@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import browser
+from canbean.board.reference_meter import ReferenceMeter
 from canbean.board.roastmeter import Link, follow
 from canbean.roast import pairs, reading
 from canbean.roast.pair_book import Book
@@ -18,7 +19,7 @@ from canbean.web.live import Live, State
 from canbean.web.server import Server
 from canbean.web.wizard import Wizard
 from pair_cases import SCALE
-from serial_meters import EMPTY, READING, Meter
+from serial_meters import EMPTY, READING, Button, Meter
 
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="the browser is driven through pipes: POSIX only"),
@@ -52,10 +53,10 @@ def meter():
 
 @pytest.fixture
 def start(tmp_path, meter):
-    """`start(token)` -> server on the meter, with a pairing session."""
+    """`start(token, reference)` -> server on the meter, with a pairing session and a professional meter on a port."""
     open_ones = []
 
-    def begin(token=None):
+    def begin(token=None, reference=None):
         def source(live):
             for event in follow(meter.port, live.sleep, retry=lambda _: live.wait(0.1), anew=live.anew):
                 if isinstance(event, Link):
@@ -66,7 +67,7 @@ def start(tmp_path, meter):
         live = Live(source, every=0.05)
         live.start()
         session = Session(Book(tmp_path / "p.csv", SCALE), "unit-1", tamps=2)
-        wizard = Wizard(session, lambda: reading.believed(live.fresh()))
+        wizard = Wizard(session, lambda: reading.believed(live.fresh()), reference)
         about = {"title": "Roast meter", "simulated": False}
         server = Server(("127.0.0.1", 0), live, about=about, wizard=wizard, token=token)
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
@@ -197,6 +198,35 @@ def test_a_whole_pairing_by_the_page(quiet, start, meter, tmp_path):
     # a page that opens now sees it too
     quiet.open(quiet.run("location.href"))
     asked(quiet, "1 pair of 1 lot is kept")
+
+
+def test_the_professional_meter_on_its_own_port(quiet, start, meter, tmp_path):
+    with Button() as other, ReferenceMeter(other.port) as reference:
+        quiet.open(start(reference=reference), width=360, height=780)
+        asked(quiet, "Which roasts")
+        type_in(quiet, "Kenya")
+        asked(quiet, "About where")
+        press(quiet, "?")
+        asked(quiet, "Which other")
+        press(quiet, "That is all")
+        asked(quiet, "Next:")
+        press(quiet, "Kenya: it is filled")
+        asked(quiet, "put it on our meter")
+        # of an earlier cup
+        other.press(b"55.0")
+        press(quiet, "It lies there: read it")
+        asked(quiet, "what does the professional meter say?")
+        other.press(b"82.0")
+        press(quiet, "It has measured: take its value")
+        asked(quiet, "tamp 2")
+        assert "the professional meter says 82; pair 1 is kept" in shown(quiet, "said")
+        other.press(b"82 or 83")
+        press(quiet, "It has measured: take its value")
+        quiet.wait("document.getElementById('error').textContent.includes('2 numbers')")
+        # it can be typed all the same
+        type_in(quiet, "83")
+        asked(quiet, "put it on our meter")
+    assert pairs.read(tmp_path / "p.csv").reference.tolist() == [82]
 
 
 def test_a_cup_that_cannot_be_read_is_said(quiet, start, meter):

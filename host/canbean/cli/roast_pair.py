@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from canbean.board.reference_meter import FORMATS, ReferenceMeter
+from canbean.board.reference_meter import ReferenceMeter
 from canbean.cli.logs import AsJson
 from canbean.cli.output import json_line, note, results, waiting, words
 from canbean.cli.roast_meter import Meter
+from canbean.cli.roast_options import ReferenceBaud, ReferenceFormat, ReferencePort
 from canbean.errors import BoardError, UsageError
 from canbean.roast import scale
 from canbean.roast.coverage import gap
@@ -52,13 +53,9 @@ def pair(
     unit: Unit = None,
     target: Target = TARGET,
     tamps: Tamps = TAMPS,
-    reference_port: Annotated[
-        str | None, typer.Option(metavar="P", help="Of the professional meter: its value need not be typed.")
-    ] = None,
-    reference_format: Annotated[
-        str, typer.Option(metavar="F", help=f"{' or '.join(FORMATS)}: how it speaks.")
-    ] = "plain",
-    reference_baud: Annotated[int | None, typer.Option(min=300, max=1_000_000, metavar="B")] = None,
+    reference_port: ReferencePort = None,
+    reference_format: ReferenceFormat = "plain",
+    reference_baud: ReferenceBaud = None,
     counts: Counts = False,
     channels: Names = None,
     simulate: Annotated[
@@ -79,6 +76,8 @@ def pair(
     """
     if not simulate and port is None:
         raise UsageError("give --port P of a meter, or --simulate")
+    if simulate and reference_port is not None:
+        raise UsageError("--simulate simulates the professional meter too: leave out --reference-port")
     book = Book(output, scale.parse(scale_name).span)
     with ExitStack() as stack:
         person: _Simulated | _Typing

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from canbean.board.reference_meter import ReferenceMeter
 from canbean.board.roastmeter import Link, follow
 from canbean.cli.output import note, results
+from canbean.cli.roast_meter import Meter
 from canbean.cli.roast_mqtt import MqttUrl, publishing
+from canbean.cli.roast_options import ReferenceBaud, ReferenceFormat, ReferencePort
 from canbean.cli.roast_pair import UNIT, Counts, Names, ScaleName, Tamps, Target, Unit
 from canbean.errors import BoardError, UsageError
 from canbean.roast import reading, scale
@@ -47,6 +50,9 @@ def serve(
     tamps: Tamps = TAMPS,
     counts: Counts = False,
     channels: Names = None,
+    reference_port: ReferencePort = None,
+    reference_format: ReferenceFormat = "plain",
+    reference_baud: ReferenceBaud = None,
     every: Annotated[float, typer.Option(min=0.1, max=3600, metavar="S", help="Between readings.")] = 1.0,
     mqtt: MqttUrl = None,
     simulate: Annotated[bool, typer.Option("--simulate", help="A simulated meter: no hardware.")] = False,
@@ -59,14 +65,28 @@ def serve(
         raise UsageError("give --port P of a meter, or --simulate")
     if lan and host != "127.0.0.1":
         raise UsageError("give --lan or --host, not both")
+    if reference_port is not None and (pairs is None or simulate):
+        raise UsageError("--reference-port: for pairing (--pairs PAIRS.csv) with a meter on --port")
     book = None if pairs is None else Book(pairs, scale.parse(scale_name).span)
-    for text in book.notices if book else ():
-        note(text)
     hello: dict[str, object] = {}
-    bench = Bench(book=book) if simulate else None
+    bench = Bench(book=book, calibrated=not counts) if simulate else None
     address = ANYWHERE if lan else host
     token = None if address in {"127.0.0.1", "localhost", "::1"} else secrets.token_urlsafe(12)
     with ExitStack() as stack:
+        session = meter = other = None
+        if book is not None:
+            if bench is None:
+                with Meter(str(port), counts=counts, names=channels) as meter:
+                    columns = meter.columns()
+                if reference_port is not None:
+                    other = stack.enter_context(
+                        ReferenceMeter(reference_port, reference_format, reference_baud)
+                    )
+            name = bench.unit if bench else unit or (meter and meter.unit) or UNIT
+            book.expect(bench.columns if bench else columns, name)
+            for text in book.notices:
+                note(text)
+            session = Session(book, name, tamps, target)
         live = Live(_simulated(bench) if bench else _metered(str(port), hello), every, note)
         stack.callback(live.close)
         live.start()
@@ -77,10 +97,8 @@ def serve(
             stack.callback(live.listeners.clear)
             live.listeners.append(lambda found: publisher(found.as_json()))
         wizard = None
-        if book is not None:
-            name = bench.unit if bench else unit or str(hello.get("unit") or UNIT)
-            session = Session(book, name, tamps, target)
-            wizard = Wizard(session, _measure(live, bench, session, counts=counts, names=channels))
+        if session is not None:
+            wizard = Wizard(session, _measure(live, bench, session, meter), other)
         about = {"title": "Roast meter", "simulated": simulate}
         server = Server((address, http), live, about=about, wizard=wizard, token=token)
         stack.callback(server.server_close)
@@ -134,14 +152,14 @@ def _simulated(bench: Bench) -> Callable[[Live], Iterator[Reading | State]]:
 
 
 def _measure(
-    live: Live, bench: Bench | None, session: Session, *, counts: bool, names: str | None
+    live: Live, bench: Bench | None, session: Session, meter: Meter | None
 ) -> Callable[[], Sequence[Channel]]:
-    """How the page reads a cup."""
-    wanted = None if names is None else [name.strip() for name in names.split(",")]
+    """How the page reads a cup; `meter` knows what the board's readings are."""
 
     def measure() -> Sequence[Channel]:
         if bench is None:
-            return reading.believed(live.fresh(), wanted, counts=counts)
+            assert meter is not None
+            return meter.channels(live.fresh())
         if session.cup is None:
             raise BoardError("there is no cup to read")
         return bench.measure(session.cup.lot)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol
 
 from canbean.errors import CanbeanError
 from canbean.roast.pair_questions import Step, as_json
@@ -18,17 +19,34 @@ if TYPE_CHECKING:
 ANSWER_MOST = 200
 
 
+class Reference(Protocol):
+    """A professional meter on a port of its own."""
+
+    def forget(self) -> None:
+        """What it sent so far is of an earlier cup."""
+
+    def value(self) -> float:
+        """What it says of the cup that it measured; takes up to a minute."""
+
+
 class Wizard:
     """A session behind a lock.
 
     Args:
         session: it.
         measure: reads the cup on our meter; takes seconds, and raises a `CanbeanError` that says why it cannot.
+        reference: the professional meter; None where its value is typed.
     """
 
-    def __init__(self, session: Session, measure: Callable[[], Sequence[Channel]]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        measure: Callable[[], Sequence[Channel]],
+        reference: Reference | None = None,
+    ) -> None:
         self._session = session
         self._measure = measure
+        self._reference = reference
         self._lock = threading.Lock()
         self._measuring = threading.Lock()
         self._turn = 0
@@ -39,10 +57,14 @@ class Wizard:
             return self._state()
 
     def _state(self) -> dict[str, Any]:
-        return {"turn": self._turn, **as_json(self._session)}
+        return {
+            "turn": self._turn,
+            **as_json(self._session),
+            "reads_reference": self._reference is not None,
+        }
 
     def answer(self, turn: int, text: str) -> dict[str, Any]:
-        """Answer the question of that turn; an empty answer to *put it on our meter* reads it.
+        """Answer the question of that turn; an empty one reads the meter that is asked about, where it is on a port.
 
         Returns:
             `said` what to say, `error` why it did not fit, else null, and `pairing` the state after.
@@ -53,12 +75,13 @@ class Wizard:
             if turn != self._turn:
                 return self._refused_now("somebody answered meanwhile: look again")
             asked = self._session.step
-            if asked is not Step.OURS or text.strip():
+            read = self._reader(asked)
+            if read is None or text.strip():
                 return self._take(lambda: self._session.answer(text))
         if not self._measuring.acquire(blocking=False):
-            return self._refused("our meter is being read")
+            return self._refused("the meter is being read")
         try:
-            channels = self._measure()
+            take = read()
         except CanbeanError as error:
             return self._refused(str(error))
         finally:
@@ -66,11 +89,35 @@ class Wizard:
         with self._lock:
             if turn != self._turn:
                 return self._refused_now("somebody answered meanwhile: look again")
-            return self._take(lambda: self._session.measured(channels))
+            return self._take(take)
+
+    def _reader(self, asked: Step) -> Callable[[], Callable[[], str]] | None:
+        """What reads the meter of a step, and gives what takes its answer; None where it is typed."""
+        if asked is Step.OURS:
+            return self._ours
+        return self._theirs if asked is Step.REFERENCE and self._reference is not None else None
+
+    def _ours(self) -> Callable[[], str]:
+        channels = self._measure()
+        return lambda: self._session.measured(channels)
+
+    def _theirs(self) -> Callable[[], str]:
+        assert self._reference is not None
+        value = f"{self._reference.value():g}"
+
+        def take() -> str:
+            said = self._session.answer(value)
+            return f"the professional meter says {value}{'; ' if said else ''}{said}"
+
+        return take
 
     def _take(self, act: Callable[[], str]) -> dict[str, Any]:
         try:
             said = act()
+            if self._reference is not None and self._session.step is Step.REFERENCE:
+                # one that went away says so when it is asked
+                with suppress(CanbeanError):
+                    self._reference.forget()
         except AnswerError as error:
             return self._refused_now(str(error))
         except CanbeanError as error:

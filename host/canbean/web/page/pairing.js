@@ -67,6 +67,8 @@ const pairing = {
           this.button("Correct the last value", "back"),
           this.button("Keep it all the same", "keep"),
         ];
+      case "reference":
+        return state.reads_reference ? [this.button("It has measured: take its value", "", "first")] : [];
       case "done":
         return [this.button("Go on", "back")];
       default:
@@ -146,6 +148,7 @@ const pairing = {
     this.busy = true;
     this.lock();
     if (this.state.step === "ours" && text === "") this.tell("reading the cup…", "");
+    if (this.state.step === "reference" && text === "") this.tell("waiting for the professional meter…", "");
     try {
       const response = await fetch("api/answer", {
         method: "POST",
