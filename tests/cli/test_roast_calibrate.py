@@ -178,6 +178,36 @@ def test_a_person_who_mistakes_one_for_another_is_asked_again(board, monkeypatch
         assert words in done.err
 
 
+def test_a_sensor_that_is_not_there_or_another_one(board, monkeypatch):
+    person(board, monkeypatch)
+    failed(
+        canbean("roast", "calibrate", "--port", "P", "--sensor", "tcs34725"),
+        "the meter's sensor has 2 channels, a tcs34725 has 4: leave out --sensor",
+    )
+    read = type("Record", (), {"values": {"counts": None, "quality": "no sensor"}})
+    monkeypatch.setattr(board, "ask", lambda *_: read)
+    failed(canbean("roast", "calibrate", "--port", "P"), "the sensor does not answer: look at its wires")
+    assert board.written == []
+
+
+@pytest.mark.parametrize("words", [(), ("--calibrated",)])
+def test_whatever_model_the_board_has(tmp_path, vm, words):
+    """One of counts too, again and again; the cup is then read in what the model takes."""
+    assert canbean("roast", "simulate", "-o", tmp_path / "p.csv", "--unit", "1", *words).code == 0
+    model = tmp_path / "m.cbm"
+    assert canbean("roast", "fit", tmp_path / "p.csv", "-o", model, "--models", "ridge").code == 0
+    with VirtualBoard(model, "roastmeter") as virtual:
+        kept = []
+        for _ in range(2):
+            done = canbean("roast", "calibrate", "--simulate", "--port", virtual.port, "--json")
+            assert done.code == 0, done.err
+            kept.append(json.loads(done.out)["calibration"])
+        said = json.loads(canbean("roast", "read", "--port", virtual.port, "--json").out)
+    assert Calibration.parse(kept[0]).words() == kept[0] == kept[1]
+    assert said["low"] < 60 < said["high"], said
+    assert (said["raw"][:2] == said["counts"]) is (not words)
+
+
 def test_killed_before_the_end_nothing_is_written(board, monkeypatch):
     before = board.lines
 
@@ -222,7 +252,7 @@ def test_a_simulated_unit_through_a_board(board):
 
 def test_a_meter_that_says_too_little(board):
     board.ask = lambda *_: type("Record", (), {"values": {"counts": None}})
-    failed(canbean("roast", "calibrate", "--port", "P"), "which sensor")
+    failed(canbean("roast", "calibrate", "--port", "P"), "no counts: update its firmware")
     with pytest.raises(BoardError, match="no counts"):
         roast_calibrate._said({"counts": None}, "P")
 

@@ -20,6 +20,8 @@ READ_S = 12.0
 FRESH_S = 4.0
 """A meter that reads all the time has begun and ended a reading in so many seconds."""
 POLL_S = 0.2
+UNSETTLED = "not settled"
+"""The quality of a reading before there is one."""
 RETRY_S = 1.0
 """Pause before a port that went away is tried again."""
 
@@ -57,6 +59,23 @@ def read(board: Board) -> Record:
         BoardError: the meter says an error instead, does not answer in time, or the port is gone.
     """
     return board.ask("read", "reading", READ_S)
+
+
+def read_any(
+    board: Board,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Record:
+    """What the meter read last, once it has read anything since it started.
+
+    Raises:
+        BoardError: as `read`.
+    """
+    record, end = read(board), clock() + READ_S
+    while record.values.get("counts") is None and record.values.get("quality") == UNSETTLED and clock() < end:
+        sleep(POLL_S)
+        record = read(board)
+    return record
 
 
 def fresh(

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 import typer
 
 from canbean.board import settings, update
-from canbean.board.roastmeter import open_meter
+from canbean.board.roastmeter import open_meter, read_any
 from canbean.cli.board_key import BoardKey, secret_of
 from canbean.cli.logs import AsJson
 from canbean.cli.output import json_line, note, results, waiting
 from canbean.errors import BoardError, CalibrationError, UsageError
-from canbean.roast import pairs, references, simulate, units
+from canbean.roast import pairs, reading, references, simulate, units
 from canbean.roast.calibrate import Series
 from canbean.roast.guide import Guide, Step, known_cups
 
@@ -31,6 +31,7 @@ PAUSE_S = 2.0
 """Between two readings: the white is watched for 40 s while the sensor warms up."""
 TRIES = 5
 BY_CHANNELS = {2: "max3010x", 4: "tcs34725"}
+NO_COUNTS = "the meter sends no counts: update its firmware"
 USABLE = {"ok", "empty", "dirty window", "not calibrated"}
 """What the meter may say of a reference: the calibration that it has may be an old one."""
 
@@ -84,7 +85,7 @@ def calibrate(
         raise UsageError("give --port P of a meter, or --simulate")
     with ExitStack() as stack:
         board = stack.enter_context(open_meter(port)) if port is not None else None
-        kind = units.sensor(sensor or _kind(None if simulate_ else board))
+        kind = _kind(board, sensor, simulated=simulate_)
         guide = Guide(kind, references.white(white), references.black(black), coffee=coffee)
         if cups is not None:
             guide.cups = known_cups(pairs.read(cups), kind)
@@ -131,18 +132,26 @@ def _set(board: Board, command: str, key: bytes | None) -> None:
     update.with_room(board, lambda: update.ask(board, command, "settings", key), key)
 
 
-def _kind(board: Board | None) -> str:
-    """The kind of sensor a board has: what it says, or by the number of its channels."""
-    if board is None:
-        return "max3010x"
-    said = board.hello.get("sensor")
-    if isinstance(said, str) and said in units.SENSORS:
-        return said
-    counts = board.ask("read", "reading").values.get("counts")
-    found = BY_CHANNELS.get(len(counts)) if isinstance(counts, list) else None
-    if found is None:
+def _kind(board: Board | None, named: str | None, *, simulated: bool) -> units.Sensor:
+    """The sensor of a board: what was named, what it says that it has, or by the number of its channels."""
+    found = None if board is None else reading.parse(read_any(board).values, board.port)
+    if board is None or found is None or (simulated and found.counts is None):
+        # a virtual board may have none until it is told what to sense
+        return units.sensor(named or "max3010x")
+    said = str(board.hello.get("sensor"))
+    if found.counts is None:
+        why = found.why if found.quality == reading.NO_SENSOR else NO_COUNTS
+        raise BoardError(f"{board.port}: {why}")
+    called = named or (said if said in units.SENSORS else BY_CHANNELS.get(len(found.counts)))
+    if called is None:
         raise BoardError(f"{board.port}: the meter does not say which sensor it has: give --sensor")
-    return found
+    sensor = units.sensor(called)
+    if len(sensor.channels) != len(found.counts):
+        raise BoardError(
+            f"{board.port}: the meter's sensor has {len(found.counts)} channels, a {called} has {len(sensor.channels)}: "
+            "leave out --sensor"
+        )
+    return sensor
 
 
 def _do(step: Step, guide: Guide, source: Source, *, patient: bool) -> None:
@@ -220,7 +229,7 @@ def _said(values: dict[str, Any], port: str) -> tuple[Sequence[float], float | N
     """Counts, 1/16 degrees and quality of a `reading` line."""
     counts, celsius, quality = (values.get(name) for name in ("counts", "celsius", "quality"))
     if not isinstance(counts, list) or not all(isinstance(n, int) for n in counts):
-        raise BoardError(f"{port}: the meter sends no counts: update its firmware")
+        raise BoardError(f"{port}: {NO_COUNTS}")
     warm = round(16 * celsius) if isinstance(celsius, int | float) else None
     return counts, warm, str(quality)
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Self
 
 from canbean.board import settings
-from canbean.board.roastmeter import POLL_S, READ_S, fresh, open_meter, read, sensed
+from canbean.board.roastmeter import fresh, open_meter, read_any, sensed
 from canbean.cli.output import note
 from canbean.errors import BoardError
 from canbean.roast import reading
 from canbean.roast.calibration import Calibration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from canbean.board import Board, Record
     from canbean.roast.reading import Channel, Reading
@@ -49,7 +48,8 @@ class Meter:
         Raises:
             BoardError: it has no sensor, or it is not calibrated and reflectances are wanted.
         """
-        return reading.columns(self.channels(self._first(self._opened()), whatever=True))
+        found = reading.parse(read_any(self._opened()).values, self._port)
+        return reading.columns(self.channels(found, whatever=True))
 
     def _opened(self) -> Board:
         """The board, with its calibration, which is there whatever model is."""
@@ -58,20 +58,6 @@ class Meter:
             words = None if self._counts else dict(settings.read(self._board).lines).get("calibration")
             self._calibration = None if words is None else Calibration.parse(words)
         return self._board
-
-    def _first(
-        self,
-        board: Board,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> Reading:
-        """What it reads at the start, once it has read anything."""
-        end = clock() + READ_S
-        found = reading.parse(read(board).values, self._port)
-        while found.counts is None and found.quality == "not settled" and clock() < end:
-            sleep(POLL_S)
-            found = reading.parse(read(board).values, self._port)
-        return found
 
     def channels(self, found: Reading, *, whatever: bool = False) -> list[Channel]:
         """The channels of a reading, for a pair; `whatever` lies there, where only the channels matter.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 OK = "ok"
 NOT_CALIBRATED = "not calibrated"
+NO_SENSOR = "no sensor"
 STALE = "the calibration is stale: run `canbean roast calibrate`"
 WHY = {
     "empty": "nothing lies on the window: put a tamped cup on it",
@@ -22,12 +23,12 @@ WHY = {
     "ambient light": "light of the room reaches the sensor: close the lid",
     "not settled": "it does not settle: leave the cup still",
     "dirty window": "the window is dirty: wipe it, dry, and read again",
-    "no sensor": "the sensor does not answer: look at its wires",
+    NO_SENSOR: "the sensor does not answer: look at its wires",
     "bad sample": "a sample that was fed makes no sense",
     NOT_CALIBRATED: "this unit is not calibrated: run `canbean roast calibrate`",
 }
 """Quality of a reading to what a person can do about it."""
-NOWHERE = {"no sensor", NOT_CALIBRATED}
+NOWHERE = {NO_SENSOR, NOT_CALIBRATED}
 """Qualities that another cup does not change."""
 COUNTS_HINT = ", or pair its counts with --counts"
 LIGHT = {2: ("red", "infrared"), 4: ("red", "green", "blue", "clear")}
