@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from board_cases import MemoryBoard
-from canbean.board import link
+from canbean.board import link, settings
 from canbean.board.firmware import module
 from canbean.board.link import Board, Lines
 from canbean.errors import BoardError
@@ -31,8 +31,10 @@ def test_a_port_that_is_not_there():
 
 def test_a_port_that_is_no_port(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(BoardError, match="file: cannot open this port"):
-        Board(str(tmp_path / "file"))
+    for wrong, what in ((tmp_path / "file", "file"), (tmp_path, "folder")):
+        with pytest.raises(BoardError, match=f"is a {what}, no serial port: `canbean board list`") as caught:
+            Board(str(wrong))
+        assert "ioctl" not in str(caught.value)
     with pytest.raises(BoardError, match="cannot open this port"):
         Board("nothing://like-this")
 
@@ -57,6 +59,76 @@ def test_a_board_that_talks_before_and_after_a_reset(monkeypatch):
     board = Board("memory", clock=memory.clock)
     assert board.hello["app"] == "gateway"
     assert (board.lines.noise, board.lines.lost) == (0, 0)
+
+
+class RatedBoard(MemoryBoard):
+    """A meter whose line has a speed: of what the other end sends or hears with another one nothing is left."""
+
+    def __init__(self):
+        super().__init__()
+        self.baudrate = self.own = 115200
+        self.kept = {}
+        for name in ("set", "unset", "settings"):
+            self.console.commands[name] = lambda words, name=name: self.change(name, words)
+
+    def change(self, name, words):
+        if name == "set" and words[0] == "baud" and not 1200 <= int(words[1]) <= 921600:
+            raise ValueError("baud: 1200 to 921600")
+        if name == "set":
+            self.kept[words[0]] = words[1]
+        elif name == "unset":
+            del self.kept[words[0]]
+        self.own = int(self.kept.get("baud", 115200))
+        for one in self.kept.items() if name == "settings" else ():
+            self.console.lines.send("setting", (("name", one[0]), ("words", one[1])))
+        keys = ("number", "digest", "slot", "threshold", "rules")
+        self.console.lines.send("settings", tuple((key, None) for key in keys))
+
+    def write(self, data):
+        return super().write(data if self.baudrate == self.own else b"")
+
+    def read(self, size):
+        # what is said leaves with the speed of the board at its end
+        data = super().read(size)
+        return data if self.baudrate == self.own else b""
+
+    def flush(self):
+        while self.console.link.poll():
+            pass
+
+
+def test_both_ends_of_a_line_change_their_speed(monkeypatch):
+    memory = RatedBoard()
+    opened = []
+
+    def open_url(device, baudrate, **_):
+        opened.append(device)
+        memory.baudrate = baudrate
+        return memory
+
+    monkeypatch.setattr(link.serial, "serial_for_url", open_url)
+    board = Board("memory", clock=memory.clock)
+    settings.change(board, "set swap 1")
+    settings.change(board, "set baud 9600")
+    assert (board.baud, settings.read(board).lines) == (9600, (("swap", "1"), ("baud", "9600")))
+    # opened as it was before nobody answers, and says what may be the matter
+    with pytest.raises(BoardError, match="give it: PORT@9600"):
+        Board("memory", timeout=0.5, clock=memory.clock)
+    board = Board("memory@9600", clock=memory.clock)
+    assert (opened[-1], board.port, board.baud) == ("memory", "memory@9600", 9600)
+    settings.change(board, "unset baud")
+    assert (board.baud, memory.own, settings.read(board).lines) == (115200, 115200, (("swap", "1"),))
+
+
+def test_a_speed_that_the_board_refuses(monkeypatch):
+    memory = RatedBoard()
+    monkeypatch.setattr(link.serial, "serial_for_url", lambda *args, **kwargs: memory)
+    board = Board("memory", clock=memory.clock)
+    monkeypatch.setattr(Board, "hear", lambda *_: (_ for _ in ()).throw(BoardError("no answer")))
+    with pytest.raises(BoardError, match="keeps its 115200 baud"):
+        settings.change(board, "set baud 5")
+    assert board.baud == 115200
+    assert settings.read(board).lines == ()
 
 
 def test_records_of_a_board_that_falls_silent(monkeypatch):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import time
 import zlib
 from bisect import bisect_right
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import serial
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
 LONGEST = 4096
 """A longer line is noise."""
+
+BAUD = 115_200
+"""Bits a second of a line on which nothing else was set."""
+_WITH_BAUD = re.compile(r"(.+)@([0-9]{3,7})")
 
 ASK_AGAIN_S = 0.5
 """A board that was reset by opening its port may miss the first question."""
@@ -156,16 +162,17 @@ class Board:
         self,
         port: str,
         timeout: float = 5.0,
-        baud: int = 115200,
+        baud: int = BAUD,
         clock: Callable[[], float] = time.monotonic,
         lines: Lines | None = None,
     ) -> None:
         """Open the port and wait for the board's hello.
 
         Args:
-            port: device or pyserial URL, such as `/dev/ttyUSB0`, `COM3`, `socket://host:port`.
+            port: device or pyserial URL, such as `/dev/ttyUSB0`, `COM3`, `socket://host:port`; with `@9600` at its end where
+                its line has another speed.
             timeout: seconds to wait for the board to answer.
-            baud: bits per second.
+            baud: bits per second, where the port does not say it.
             clock: seconds, for tests.
             lines: those of an earlier talk with the same board, to go on with.
 
@@ -177,11 +184,13 @@ class Board:
         self.early: list[Record] = []
         self.hello: dict[str, Any] = {}
         self.refusal: str | None = None
+        found = _WITH_BAUD.fullmatch(port)
+        device, baud = (found[1], int(found[2])) if found else (port, baud)
         try:
             # never wait inside pyserial for longer than a moment
-            self._serial = serial.serial_for_url(port, baudrate=baud, timeout=0.02, write_timeout=2)
+            self._serial = serial.serial_for_url(device, baudrate=baud, timeout=0.02, write_timeout=2)
         except (OSError, ValueError) as error:
-            raise BoardError(_unopened(port, error)) from None
+            raise BoardError(unopened(port, error)) from None
         try:
             self._greet(timeout, clock)
         except BaseException:
@@ -200,12 +209,23 @@ class Board:
             if now >= end:
                 raise BoardError(
                     f"{self.port}: no canbean board answered within {timeout:g} s: is the firmware "
-                    "on it, and no other program on the port?"
+                    "on it, and no other program on the port? Where its `baud` was set, give it: PORT@9600"
                 )
             if now >= ask:
                 self.command("hello")
                 ask = now + ASK_AGAIN_S
             self.early += self.read()
+
+    @property
+    def baud(self) -> int:
+        """Bits per second of the line."""
+        return int(self._serial.baudrate)
+
+    @baud.setter
+    def baud(self, rate: int) -> None:
+        # what was sent leaves first
+        self._serial.flush()
+        self._serial.baudrate = rate
 
     def read(self) -> Iterator[Record]:
         """The records that are there now; waits for a moment (20 ms) when there is nothing.
@@ -247,7 +267,14 @@ class Board:
             BoardError: the board says an error instead, does not answer in time, or the port is gone.
         """
         self.command(text)
-        name = text.partition(" ")[0]
+        return self.hear(text.partition(" ")[0], kind, timeout)
+
+    def hear(self, name: str, kind: str, timeout: float = 5.0) -> Record:
+        """Wait for the first line of type `kind`, the answer to the command `name`.
+
+        Raises:
+            BoardError: as `ask`.
+        """
         end = time.monotonic() + timeout
         while time.monotonic() < end:
             for record in self.read():
@@ -310,9 +337,15 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _unopened(port: str, error: Exception) -> str:
-    if isinstance(error, FileNotFoundError) or getattr(error, "errno", None) == 2:
+def unopened(port: str, error: Exception) -> str:
+    """Why a port cannot be opened, in one line, and what to do."""
+    number = getattr(error, "errno", None)
+    if isinstance(error, FileNotFoundError) or number == errno.ENOENT:
         return f"{port}: no such port: is the board plugged in? `canbean board list` shows the ports"
-    if isinstance(error, PermissionError) or getattr(error, "errno", None) == 13:
+    if isinstance(error, PermissionError) or number == errno.EACCES:
         return f"{port}: no permission to open it: add yourself to the group that owns it (often dialout)"
+    if number == errno.EBUSY:
+        return f"{port}: another program has it: close that one"
+    if Path(port).is_file() or Path(port).is_dir():
+        return f"{port}: is a {'file' if Path(port).is_file() else 'folder'}, no serial port: `canbean board list` shows the ports"
     return f"{port}: cannot open this port: {error}"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 import serial
 
+from canbean.board.link import unopened
 from canbean.errors import BoardError, UsageError
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class ReferenceMeter:
                 port, baudrate=baud or FORMATS[form], timeout=0.02, write_timeout=2
             )
         except (OSError, ValueError) as error:
-            raise BoardError(f"{port}: cannot open the professional meter's port: {error}") from None
+            raise BoardError(f"professional meter: {unopened(port, error)}") from None
         if form == "tonino":
             try:
                 # opening the port may reset it

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from canbean.board import update
+from canbean.board.link import BAUD
 from canbean.can.frames import key_text
 from canbean.detect.patterns import pattern_text
 from canbean.detect.rules import ACTIONS, ALLOW, DENY, Rules
-from canbean.errors import BoardError
+from canbean.errors import BoardError, RefusedError
 
 if TYPE_CHECKING:
     from canbean.board.link import Board
@@ -122,6 +123,32 @@ def read(board: Board, timeout: float = 5.0) -> Settings:
             elif said["type"] == "error":
                 raise board.refused("settings")
     raise BoardError(f"{board.port}: the board does not tell its settings within {timeout:g} s")
+
+
+def change(board: Board, command: str, key: bytes | None = None) -> None:
+    """Send a `set` or `unset`; where that changes the speed of the line, this end of it changes too.
+
+    Raises:
+        BoardError: the board refuses it, does not answer in time, or is gone.
+    """
+    words = command.split()
+    if words[1:2] != ["baud"]:
+        update.ask(board, command, "settings", key)
+        return
+    text, before = update.authenticated(board, command, key), board.baud
+    board.command(text)
+    # a board answers with the new speed, and says with the old one why it keeps that
+    board.baud = int(words[2]) if words[0] == "set" and words[2:3] and words[2].isdigit() else BAUD
+    try:
+        board.hear(words[0], "settings")
+    except RefusedError:
+        raise
+    except BoardError:
+        board.baud = before
+        if dict(read(board).lines).get("baud", str(BAUD)) != words[-1]:
+            raise BoardError(
+                f"{board.port}: the board keeps its {before} baud: give one of 1200 to 921600"
+            ) from None
 
 
 def write(board: Board, wanted: Settings, key: bytes | None = None) -> Settings:

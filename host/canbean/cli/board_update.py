@@ -84,19 +84,31 @@ def settings_(
 ) -> None:
     """What is set on a board beside its model, with the digest; changes are kept and hold at once.
 
-    Names: threshold (sixteenths of a bit, added to every detector's), allow, deny, bitrate, listen, transmit, alertid; of a roast meter
-    calibration, swap, led, stream, baud; and slot (a.cbm, b.cbm, model.cbm: the model that runs from the next start). Those of another
-    application than runs stay as they are and are marked.
+    Of every board: slot (a.cbm, b.cbm, model.cbm: the model that runs from the next start). Those of another application than
+    runs stay as they are and are marked.
+
+    Of a gateway: threshold (sixteenths of a bit, added to every detector's), allow, deny, bitrate, listen, transmit, alertid.
+
+    Of a roast meter: calibration (kept by 'roast calibrate'; --unset calibration forgets it), swap (1: the two LEDs in each other's
+    place), led (current of the LEDs or gain, in the sensor's steps), stream (colortrack, or milliseconds between readings that come by themselves; --unset stream ends it), baud (bits a second
+    of its line, 115200 if not set). After --set 'baud 9600' its port is PORT@9600 for every verb, and back again with
+    --port PORT@9600 --unset baud.
     """
     secret = secret_of(key)
     commands = [f"unset {' '.join(words.split())}" for words in unset or ()]
     commands += [f"set {' '.join(words.split())}" for words in set_ or ()]
     with Board(port) as board:
         for command in commands:
-            update.with_room(board, partial(update.ask, board, command, "settings", secret), secret)
+            update.with_room(board, partial(settings.change, board, command, secret), secret)
         if restart:
             update.restart(board, secret)
         now = settings.read(board)
+        baud = dict(now.lines).get("baud")
+    if baud is not None and any(command.startswith("set baud ") for command in commands):
+        device = port.rpartition("@")[0] or port
+        note(
+            f"a line of {baud} baud is {device}@{baud} from now on; back: canbean board settings --port {device}@{baud} --unset baud"
+        )
     if as_json:
         json_line({"port": port, **now.told()})
         return
