@@ -124,7 +124,8 @@ def test_a_speed_that_the_board_refuses(monkeypatch):
     memory = RatedBoard()
     monkeypatch.setattr(link.serial, "serial_for_url", lambda *args, **kwargs: memory)
     board = Board("memory", clock=memory.clock)
-    monkeypatch.setattr(Board, "hear", lambda *_: (_ for _ in ()).throw(BoardError("no answer")))
+    hear = board.hear
+    monkeypatch.setattr(board, "hear", lambda name, kind: hear(name, kind, 0.2))
     with pytest.raises(BoardError, match="keeps its 115200 baud"):
         settings.change(board, "set baud 5")
     assert board.baud == 115200
