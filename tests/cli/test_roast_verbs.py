@@ -31,6 +31,7 @@ def test_fit_prints_the_table_and_says_simulated(folder):
     for words in ("rule: of those within one standard error", "interval: ±", "Bland-Altman", "Deming"):
         assert words in done.out
     assert "simulated data" in done.out
+    assert done.out.endswith("it reads what the sensor counts: it is for the meter of these pairs alone\n")
     assert "simulated" in (folder / "r.html").read_text()
 
 
@@ -78,11 +79,16 @@ def test_the_board_reads_what_the_host_reads(folder, vm):
         done = canbean(*words, "--samples", folder / "fresh.csv", "-m", folder / "roast.cbm", "--json")
         cups = json.loads(done.out)["cups"]
         again = canbean(*words, "--count", "2", "--every", "0")
+        fed = ("--samples", folder / "fresh.csv", "-m", folder / "roast.cbm", "--count", "2")
+        assert json.loads(canbean(*words, *fed, "--json").out)["cups"] == cups[:2]
+        lines = canbean(*words, *fed, "--csv").out.splitlines()
     assert [cup["quality"] for cup in cups] == ["ok"] * 9
     for cup, row in zip(cups, host["rows"], strict=True):
         # The board sends tenths, half up; the host's reading is in 1/256.
         assert cup["reading"] == int(round(row["reading"] * 256) * 10 + 128 >> 8) / 10
     assert len(again.out.splitlines()) == 2
+    assert lines[0] == "cup,reference,reading,quality"
+    assert [line.split(",")[2] for line in lines[1:]] == [str(cup["reading"]) for cup in cups[:2]]
 
 
 BAD_PAIRS = {
@@ -95,6 +101,7 @@ BAD_PAIRS = {
     "one lot": b"lot,reference,red\n" + b"a,80,1\na,81,2\n" * 4,
     "outside the scale": b"lot,reference,red\n" + b"a,80,1\nb,70,2\nc,60,3\n" * 3 + b"d,500,4\n",
     "wrong format": bytes(range(256)),
+    "counts beside percent": b"lot,reference,red\n" + b"a,80,1\nb,70,2000\nc,60,3\n" * 2,
     "cut line": b"lot,reference,red\na,80,1\nb,70,2\nc,60",
 }
 

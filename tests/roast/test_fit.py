@@ -14,6 +14,7 @@ from canbean.errors import PairsError, QuantizeError, UsageError
 from canbean.roast import fit as fitting
 from canbean.roast import measures, meter, pairs, regressors, simulate
 from canbean.roast import scale as scales
+from canbean.roast.kinds import is_calibrated
 from canbean.roast.regressors import Samples, mlp
 from canbean.tiny import cbm, polynomial
 from canbean.tiny.golden import unpack as unpack_golden
@@ -339,7 +340,7 @@ def readings_of(f):
 
 def test_channels_in_percent_are_taken_for_calibrated_reflectances():
     p = simulate.pairs(9, 2, seed=3)
-    assert not fitting.is_calibrated(p)
+    assert not is_calibrated(p)
     percent = replace(p, channels=p.channels / [3000, 3000, 1], decimals=(3, 3, 4), source=b"")
     f = fitting.fit(percent, models=["ridge"])
     assert f.as_json()["calibrated"] is True

@@ -34,9 +34,10 @@ def test_columns_channels_and_decimals():
     p = checked(GOOD)
     assert (len(p), p.lots, p.lot.tolist()) == (6, ("a", "b", "c"), [0, 0, 1, 1, 2, 2])
     assert p.channel_names == ("red", "infrared", "temperature")
-    assert p.decimals == (0, 0, 4)
-    assert p.raw[1].tolist() == [20700, 37300, 251250]
-    assert p.take(("temperature", "red"))[0].tolist() == [250625, 20604]
+    # a board gives hundredths of a degree, however it is written
+    assert p.decimals == (0, 0, 2)
+    assert p.raw[1].tolist() == [20700, 37300, 2513]
+    assert p.take(("temperature", "red"))[0].tolist() == [2506, 20604]
     assert p.reference.tolist() == [25, 26, 60.5, 61, 110, 111]
     assert p.cup[2] == "3"
     assert set(p.unit) == {"u"}
@@ -222,3 +223,26 @@ def test_ten_thousand_mutations_end_in_pairs_or_in_one_line():
             assert p.channels.shape == (len(p), len(p.channel_names))
     assert 1_000 < len(lines) < 9_900
     assert not [line for line in lines if len(line.splitlines()) != 1 or len(line) >= 400]
+
+
+def test_one_file_is_of_one_kind():
+    mixed = GOOD + b"d,7,u,12.500,31.250,25,70\n"
+    with pytest.raises(
+        PairsError, match=r"p\.csv: line 8 holds reflectances in percent and line 2 counts of a unit"
+    ):
+        checked(mixed)
+    # a dark channel of few counts beside a bright one is none
+    assert checked(GOOD + b"d,7,u,110,31250,25,70\n").warnings == ()
+    # other names are nobody's counts
+    checked(mixed.replace(b"infrared", b"ratio"))
+
+
+def test_counts_of_several_units_are_warned_of():
+    two = GOOD.replace(b"a,1,u,", b"a,1,v,")
+    assert checked(two).warnings == (
+        "p.csv: counts of 2 units (u, v), of which each counts the same coffee differently: fit one unit's, or calibrate them",
+    )
+    percent = (
+        b"lot,unit,red,infrared,reference\n" + b"a,u,5.1,20.3,50\nb,v,6.1,22.3,60\nc,w,7.1,25.3,70\n" * 2
+    )
+    assert checked(percent).warnings == ()

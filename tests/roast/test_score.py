@@ -50,6 +50,8 @@ def test_counts_are_no_reflectances(fitted):
     assert score(calibrated, small)["pairs"] == 12
     with pytest.raises(ModelError, match=r"reads calibrated reflectances in percent, and .* holds counts"):
         score(calibrated, percent)
+    with pytest.raises(ModelError, match=r"reads what one unit's sensor counts, and .* holds reflectances"):
+        score(fitted.model, small)
 
 
 def test_channels_are_found_by_name_not_by_place(fitted):

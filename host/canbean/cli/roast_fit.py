@@ -16,6 +16,7 @@ from canbean.report.roast import roast_section
 from canbean.roast import conversion, pairs
 from canbean.roast.fit import Fit
 from canbean.roast.fit import fit as fit_pairs
+from canbean.roast.kinds import LIGHT
 from canbean.roast.scale import DEFAULT, Scale
 from canbean.roast.scale import parse as parse_scale
 from canbean.tiny import cbm
@@ -64,6 +65,10 @@ def fit(
         json_line(said)
     else:
         show_fit(said)
+        if said["calibrated"]:
+            results.print("it reads reflectances: it is for every calibrated meter with this sensor")
+        elif set(found.channel_names) & LIGHT:
+            results.print("it reads what the sensor counts: it is for the meter of these pairs alone")
 
 
 def fit_with_bar(

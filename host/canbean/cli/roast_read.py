@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     _Take = Callable[[Reading | None, Summary, str], None]
 
 
+CUP_COLUMNS = ("cup", "reference", "reading", "quality")
+
+
 def read(
     port: Annotated[str, typer.Option("--port", metavar="P", help="Of the meter, real or virtual.")],
     samples: Annotated[
@@ -59,8 +62,9 @@ def read(
             raise UsageError("--samples needs --model: it names the channels that the meter reads")
         with open_meter(port) as board:
             check_model(board, model_path)
-            rows = read_samples(board, meter.load(cbm.read(model_path), str(model_path)), pairs.read(samples))
-        _show_cups(rows, as_json=as_json)
+            opened = meter.load(cbm.read(model_path), str(model_path))
+            rows = read_samples(board, opened, pairs.read(samples), count or 0)
+        _show_cups(rows, as_json=as_json, as_csv=as_csv)
         return
     on_screen = results.is_terminal and not as_json and not as_csv
     wanted = count if count is not None else (0 if on_screen else 1)
@@ -135,8 +139,10 @@ def _as_lines(*, as_json: bool, as_csv: bool) -> _Take:
     return take
 
 
-def read_samples(board: Board, opened: meter.Meter, found: pairs.Pairs) -> list[dict[str, Any]]:
-    """Feed each row's channels to the meter's fed sensor and read what the board says.
+def read_samples(
+    board: Board, opened: meter.Meter, found: pairs.Pairs, count: int = 0
+) -> list[dict[str, Any]]:
+    """Feed each row's channels, or those of the first `count` rows, to the meter's fed sensor and read what the board says.
 
     Raises:
         BoardError: the board does not answer.
@@ -144,7 +150,7 @@ def read_samples(board: Board, opened: meter.Meter, found: pairs.Pairs) -> list[
     """
     rows = []
     values = score.channels(opened, found)
-    for i, raw in enumerate(opened.regressor.features.readings(values)):
+    for i, raw in enumerate(opened.regressor.features.readings(values)[: count or None]):
         board.command("sample " + " ".join(str(int(v)) for v in raw))
         reading = board.ask("read", "reading").values
         rows.append(
@@ -158,9 +164,13 @@ def read_samples(board: Board, opened: meter.Meter, found: pairs.Pairs) -> list[
     return rows
 
 
-def _show_cups(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+def _show_cups(rows: list[dict[str, Any]], *, as_json: bool, as_csv: bool) -> None:
     if as_json:
         json_line({"cups": rows})
+        return
+    if as_csv:
+        for line_ in (CUP_COLUMNS, *(tuple(row[name] for name in CUP_COLUMNS) for row in rows)):
+            results.file.write(csv_row(line_) + "\n")
         return
     cells = ((row["cup"], f"{row['reference']:.1f}", str(row["reading"]), row["quality"]) for row in rows)
     table("cups read by the board", ("cup", "reference", "reading", "quality"), cells)

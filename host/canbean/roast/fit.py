@@ -17,6 +17,7 @@ from canbean.errors import PairsError, QuantizeError, UsageError
 from canbean.roast import blending, measures, meter, regressors
 from canbean.roast.agreement import Agreement, agreement
 from canbean.roast.choice import BOARD_MS, RULE, Candidate, choose
+from canbean.roast.kinds import LIGHT, is_calibrated
 from canbean.roast.monotone import rises
 from canbean.roast.pairs import check
 from canbean.roast.regressors import Samples
@@ -45,9 +46,6 @@ BYTES_MOST = 4096
 """A meter's sections are read into the heap of a board that has little of it."""
 FIGURES = ("rmse", "mae", "p95", "max", "within_tolerance")
 NESTED = ("rmse", "p95", "max")
-LIGHT = {"red", "green", "blue", "clear", "infrared"}
-"""Light channels by their usual names; as calibrated reflectances they are in percent."""
-PERCENT_MOST = 130.0
 DECIMALS = 3
 """Of calibrated channels: thousandths of a percent."""
 
@@ -137,14 +135,6 @@ class _Tried:
 def data(pairs: Pairs) -> str:
     """`simulated` or `recorded`."""
     return "simulated" if pairs.simulated else "recorded"
-
-
-def is_calibrated(pairs: Pairs) -> bool:
-    """Whether the light channels are reflectances in percent and not counts of a unit: by their names and values."""
-    light = [k for k, name in enumerate(pairs.channel_names) if name != "temperature"]
-    return {pairs.channel_names[k] for k in light} <= LIGHT and bool(
-        (np.abs(pairs.channels[:, light]) <= PERCENT_MOST).all()
-    )
 
 
 def fit(

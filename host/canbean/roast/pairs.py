@@ -20,6 +20,7 @@ import numpy as np
 
 from canbean.errors import PairsError
 from canbean.files import read_bytes, write_bytes
+from canbean.roast.kinds import check_kind
 from canbean.tiny.features import DECIMALS_MOST, READING_LIMIT
 
 if TYPE_CHECKING:
@@ -114,8 +115,8 @@ def check(pairs: Pairs, scale: tuple[float, float]) -> Pairs:
     """Whether these pairs can be fitted on `scale`; returns them with what to warn about.
 
     Raises:
-        PairsError: a reference outside the scale, fewer than `MINIMUM` pairs or `MINIMUM_LOTS` lots, or no channel that
-            changes.
+        PairsError: a reference outside the scale, fewer than `MINIMUM` pairs or `MINIMUM_LOTS` lots, no channel that
+            changes, or reflectances beside counts.
     """
     low, high = scale
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
@@ -141,7 +142,7 @@ def check(pairs: Pairs, scale: tuple[float, float]) -> Pairs:
         raise PairsError(
             f"{pairs.name}: {have}: at least {MINIMUM_LOTS} lots are needed to tell how well a lot not seen is read"
         )
-    warnings = list(pairs.warnings)
+    warnings = [*pairs.warnings, *check_kind(pairs)]
     if counts.max() == 1:
         warnings.append(
             f"{pairs.name}: every lot has one row: if some were roasted together, give them one lot name, "

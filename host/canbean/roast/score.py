@@ -9,7 +9,8 @@ import numpy as np
 from canbean.errors import ModelError
 from canbean.roast import measures, meter
 from canbean.roast.agreement import agreement
-from canbean.roast.fit import PERCENT_MOST, TOLERANCE, data
+from canbean.roast.fit import TOLERANCE, data
+from canbean.roast.kinds import PERCENT_MOST, is_calibrated
 from canbean.tiny import cbm
 from canbean.tiny.regressor import POINT
 
@@ -25,7 +26,7 @@ def channels(opened: Meter, pairs: Pairs, name: str = "model") -> NDArray[np.flo
     """What pairs hold of the channels that a meter reads, (n, c), in the order in which it takes them.
 
     Raises:
-        ModelError: one is absent, or they are counts of a unit where the meter takes reflectances.
+        ModelError: one is absent, or they are counts of a unit where the meter takes reflectances, or the other way round.
     """
     for channel in opened.channels:
         if channel not in pairs.channel_names:
@@ -38,6 +39,11 @@ def channels(opened: Meter, pairs: Pairs, name: str = "model") -> NDArray[np.flo
         raise ModelError(
             f"{name}: reads calibrated reflectances in percent, and {pairs.name} holds counts of a unit: pair with a "
             "calibrated meter (`roast calibrate`), or `roast simulate --calibrated`"
+        )
+    if opened.shown and not opened.shown.calibrated and is_calibrated(pairs):
+        raise ModelError(
+            f"{name}: reads what one unit's sensor counts, and {pairs.name} holds reflectances in percent: score pairs of that "
+            "unit's counts (`roast pair --counts`)"
         )
     return values
 
