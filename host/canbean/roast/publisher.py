@@ -1,4 +1,4 @@
-"""A meter's readings to an MQTT broker (3.1.1), over paho-mqtt: `pip install 'canbean[mqtt]'`."""
+"""A meter's readings to an MQTT broker (3.1.1), over paho-mqtt, the extra `mqtt`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def paho() -> Any:
     try:
         return importlib.import_module("paho.mqtt.client")
     except ImportError as error:
-        raise UsageError("paho-mqtt is missing: pip install 'canbean[mqtt]'") from error
+        raise UsageError("paho-mqtt is missing: pip install paho-mqtt") from error
 
 
 class Publisher:
