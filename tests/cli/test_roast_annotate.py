@@ -61,7 +61,7 @@ def test_the_value_comes_from_the_meter(logs, tmp_path, vm, monkeypatch):
     assert canbean("roast", "simulate", "-o", pairs, "--lots", "8").code == 0
     assert canbean("roast", "fit", pairs, "-o", model, "--models", "ridge").code == 0
     with VirtualBoard(model, "roastmeter") as board:
-        failed(canbean("roast", "annotate", logs[0], "--port", board.port), "nothing lies on the window")
+        failed(canbean("roast", "annotate", logs[0], "--port", board.port), "the sensor does not answer")
         assert read(logs[0])["ground_color"] == 0
         fed = canbean("roast", "read", "--port", board.port, "--samples", pairs, "-m", model, "--json")
         last = json.loads(fed.out)["cups"][-1]["reading"]

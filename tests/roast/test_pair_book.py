@@ -164,11 +164,13 @@ class Killed(BaseException):
     """As good as a SIGKILL: nothing catches it, and what follows does not run."""
 
 
-def steps(path):
-    """A session's acts one by one; after each, the pairs that are kept."""
-    session = begun(path, tamps=2)
+def steps(path, before):
+    """A session's acts one by one, beside the pairs of a CSV from `before`; after each, the pairs that are kept."""
+    if before:
+        path.write_text(before)
+    session = Session(Book(path, SCALE), "unit-1", tamps=2) if before else begun(path, tamps=2)
     yield session.book.pairs[:]
-    session.answer("")
+    session.answer("a" if before else "dark")
     for wiggle in (0, 0.01):
         tamp(session, 40, wiggle)
         yield session.book.pairs[:]
@@ -178,10 +180,14 @@ def steps(path):
     yield session.book.pairs[:]
 
 
-def test_killed_at_every_step_of_every_write_it_has_what_was_confirmed(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "before", ["", "lot,cup,red,infrared,temperature,reference\na,x,10.5,30,25,80\nb,y,5,20.25,25,40\n"]
+)
+def test_killed_at_every_step_of_every_write_it_has_what_was_confirmed(tmp_path, monkeypatch, before):
     """The process dies in turn before each write, sync and rename that it makes."""
     (tmp_path / "whole").mkdir()
-    kept = [[], *steps(tmp_path / "whole" / "p.csv"), None]
+    whole = list(steps(tmp_path / "whole" / "p.csv", before))
+    kept = [whole[0], *whole, None]
     points = 0
     died = True
     while died:
@@ -205,7 +211,7 @@ def test_killed_at_every_step_of_every_write_it_has_what_was_confirmed(tmp_path,
             # what a killed process leaves beside stays there
             patch.setattr(Path, "unlink", lambda *_, **__: None)
             try:
-                for _ in steps(path):
+                for _ in steps(path, before):
                     done += 1
                 died = False
             except Killed:
