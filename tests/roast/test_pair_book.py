@@ -165,9 +165,7 @@ class Killed(BaseException):
 
 
 def steps(path, before):
-    """A session's acts one by one, beside the pairs of a CSV from `before`; after each, the pairs that are kept."""
-    if before:
-        path.write_text(before)
+    """A session's acts one by one, beside the pairs of a CSV that was there `before`; after each, the pairs that are kept."""
     session = Session(Book(path, SCALE), "unit-1", tamps=2) if before else begun(path, tamps=2)
     yield session.book.pairs[:]
     session.answer("a" if before else "dark")
@@ -185,14 +183,20 @@ def steps(path, before):
 )
 def test_killed_at_every_step_of_every_write_it_has_what_was_confirmed(tmp_path, monkeypatch, before):
     """The process dies in turn before each write, sync and rename that it makes."""
-    (tmp_path / "whole").mkdir()
-    whole = list(steps(tmp_path / "whole" / "p.csv", before))
+
+    def file(name):
+        path = tmp_path / name / "p.csv"
+        path.parent.mkdir()
+        if before:
+            path.write_text(before)
+        return path
+
+    whole = list(steps(file("whole"), before))
     kept = [whole[0], *whole, None]
     points = 0
     died = True
     while died:
-        path = tmp_path / str(points) / "p.csv"
-        path.parent.mkdir()
+        path = file(str(points))
         left = [points]
 
         def dies(real, left=left):
