@@ -87,7 +87,7 @@ class _Port:
 
 
 class Meter(_Port):
-    """Answers `hello`, `settings` and `read`; what it reads is `reading`, and a list is read one after the other."""
+    """Answers `hello`, `time`, `settings` and `read`; what it reads is `reading`, and a list is read one after the other."""
 
     def __init__(self, reading=READING, hello=HELLO, *, noisy=True, calibration=None):
         self.calibration = calibration
@@ -109,6 +109,8 @@ class Meter(_Port):
     def take(self, line):
         if line == "hello":
             self.say("hello", **self.hello)
+        elif line.startswith("time "):
+            self.say("status")
         elif line == "settings":
             if self.calibration:
                 self.say("setting", name="calibration", words=self.calibration)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from canbean.board import Board, VirtualBoard, settings, update
+from canbean.board.roastmeter import open_meter, read_any
 from canbean.errors import BoardError
 from canbean.roast import simulate
 from canbean.roast.fit import fit
@@ -232,6 +233,23 @@ def test_a_calibration_does_not_depend_on_the_model(tmp_path):
         other = replace(KIT, channels=KIT.channels * 2)
         calibrate(board, other)
         assert sense(board, *CUP, AT)["quality"] == "ok"
+
+
+def test_whoever_opens_a_meter_tells_it_the_time(tmp_path):
+    """Then each reading says whether the calibration is too old; a board with a key takes the time from nobody else."""
+    cbm.write(tmp_path / "m.cbm", model())
+    made = (KIT.date.toordinal() - 719163) * 86400
+    with VirtualBoard(tmp_path / "m.cbm", "roastmeter", cup=(*CUP, AT)) as virtual:
+        with Board(virtual.port) as board:
+            calibrate(board, KIT)
+        for days, stale in ((10, False), (200, True)):
+            with open_meter(virtual.port, wall=lambda days=days: made + days * 86400) as board:
+                assert read_any(board).values["stale"] is stale
+        with Board(virtual.port) as board:
+            update.set_key(board, bytes(32))
+        with open_meter(virtual.port, wall=lambda: made) as board:
+            assert read_any(board).values["stale"] is True
+            assert board.refusal is None
 
 
 def test_the_heap_of_the_smallest_board_is_enough(tmp_path):

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from canbean.board.link import Board, Record
-from canbean.errors import BoardError
+from canbean.errors import BoardError, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -34,8 +34,13 @@ class Link(NamedTuple):
     hello: dict[str, Any]
 
 
-def open_meter(port: str, timeout: float = 5.0) -> Board:
-    """Open a port that a roast meter is on.
+def open_meter(port: str, timeout: float = 5.0, wall: Callable[[], float] = time.time) -> Board:
+    """Open a port that a roast meter is on, and tell it the time: it then knows, and shows, how old its calibration is.
+
+    Args:
+        port: device or pyserial URL.
+        timeout: seconds to wait for it to answer.
+        wall: seconds since 1970, for tests.
 
     Raises:
         BoardError: no board answers, it is another one, or it refuses its model.
@@ -49,6 +54,14 @@ def open_meter(port: str, timeout: float = 5.0) -> Board:
     if wrong:
         board.close()
         raise BoardError(f"{port}: {wrong}")
+    try:
+        board.ask(f"time {int(wall())}", "status")
+    except RefusedError:
+        # one with a key takes it from nobody else
+        board.refusal = None
+    except BaseException:
+        board.close()
+        raise
     return board
 
 
