@@ -63,7 +63,9 @@ def advise(lots: Sequence[Lot]) -> Advice:
         return Advice(unknown.name, "nobody knows yet where it lies")
     if known and not measured:
         darkest = min(known, key=lambda one: one[1])
-        return Advice(darkest[0].name, f"begin at one end of the scale: it is expected at {darkest[1]:.0f}")
+        return Advice(
+            darkest[0].name, f"one end of the scale comes first, and it is expected at {darkest[1]:.0f}"
+        )
     if known:
         lot, degree = max(known, key=lambda one: min(abs(one[1] - m) for m in measured))
         low, high = neighbours(degree, measured)
