@@ -224,7 +224,7 @@ def test_a_calibration_does_not_depend_on_the_model(tmp_path):
     counted = simulate.pairs(8)
     assert counted.decimals == (0, 0, 4)
     cbm.write(tmp_path / "m.cbm", fit(counted, models=["ridge"]).model)
-    with VirtualBoard(tmp_path / "m.cbm", "roastmeter") as virtual, Board(virtual.port) as board:
+    with VirtualBoard(tmp_path / "m.cbm", "roastmeter", heap="64wK") as virtual, Board(virtual.port) as board:
         before = sense(board, *CUP, AT)
         for _ in range(2):
             calibrate(board, KIT)
