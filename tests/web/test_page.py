@@ -135,6 +135,23 @@ def test_the_value_with_all_that_belongs_to_it(quiet, start, meter):
     quiet.wait("document.querySelectorAll('#history .missing').length > 0")
 
 
+def test_trend_and_spread_of_a_cup_as_it_moves(quiet, start, meter):
+    meter.reading = EMPTY
+    quiet.open(start())
+    quiet.wait("document.getElementById('value').textContent === '--'")
+    # it rises for as long as a slow machine may take to look
+    meter.reading = [{**READING, "value": 70 + n / 4} for n in range(4000)]
+    meter.asked = 0
+    quiet.wait("document.getElementById('trend').textContent === '↗ rising'")
+    assert float(shown(quiet, "spread")) > 0.5
+    meter.reading = {**READING, "value": 150.0}
+    quiet.wait("document.getElementById('trend').textContent === '→ steady'")
+    assert (shown(quiet, "value"), shown(quiet, "spread")) == ("150", "0.00")
+    meter.reading = {**READING, "value": 40.0}
+    # another cup begins anew
+    quiet.wait("document.getElementById('range').textContent === '40.0 to 40.0'")
+
+
 def test_a_meter_that_is_unplugged_is_said_and_comes_back(quiet, start, meter):
     quiet.open(start())
     quiet.wait("document.getElementById('state').className.includes('there')")
