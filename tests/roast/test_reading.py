@@ -36,7 +36,7 @@ def test_without_a_number_it_says_why():
         assert found.why == WHY[name]
     assert parse({**EMPTY, "quality": "odd news"}).why == "odd news"
     assert parse({**READING, "stale": True}).warnings == [
-        "the calibration is stale: run `canbean roast calibrate`"
+        "the calibration is stale: run `canbean roast calibrate --port P`"
     ]
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 OK = "ok"
 NOT_CALIBRATED = "not calibrated"
 NO_SENSOR = "no sensor"
-STALE = "the calibration is stale: run `canbean roast calibrate`"
+STALE = "the calibration is stale: run `canbean roast calibrate --port P`"
 WHY = {
     "empty": "nothing lies on the window: put a tamped cup on it",
     "saturated": "too much light comes back: is this coffee?",
@@ -25,7 +25,7 @@ WHY = {
     "dirty window": "the window is dirty: wipe it, dry, and read again",
     NO_SENSOR: "the sensor does not answer: look at its wires",
     "bad sample": "a sample that was fed makes no sense",
-    NOT_CALIBRATED: "this unit is not calibrated: run `canbean roast calibrate`",
+    NOT_CALIBRATED: "this unit is not calibrated: run `canbean roast calibrate --port P`",
 }
 """Quality of a reading to what a person can do about it."""
 NOWHERE = {NO_SENSOR, NOT_CALIBRATED}
