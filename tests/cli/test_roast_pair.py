@@ -113,7 +113,9 @@ def test_counts_of_a_unit_that_is_not_calibrated(tmp_path, typing, monkeypatch):
     found = pairs.read(tmp_path / "p.csv")
     assert found.channels.tolist() == [[31000, 81000, 27.25]]
     assert found.unit == ("mine",)
-    failed(refused, "not calibrated: run `canbean roast calibrate --port P`, or pair its counts with --counts")
+    failed(
+        refused, "not calibrated: run `canbean roast calibrate --port P`, or pair its counts with --counts"
+    )
     assert not list(tmp_path.glob("q.csv*"))
 
 

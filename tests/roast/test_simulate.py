@@ -35,7 +35,8 @@ def test_a_simulated_file_carries_its_digest(tmp_path):
     back = pairs.read(tmp_path / "s.csv")
     assert back.digest == p.digest
     assert back.simulated
-    assert back.raw.tolist() == p.raw.tolist()
+    # a board gives hundredths of a degree
+    assert back.raw.tolist() == replace(p, decimals=(0, 0, 2)).raw.tolist()
 
 
 def test_fresh_cups_know_their_true_degree():
