@@ -89,8 +89,9 @@ class _Port:
 class Meter(_Port):
     """Answers `hello`, `time`, `settings` and `read`; what it reads is `reading`, and a list is read one after the other."""
 
-    def __init__(self, reading=READING, hello=HELLO, *, noisy=True, calibration=None):
+    def __init__(self, reading=READING, hello=HELLO, *, noisy=True, calibration=None, key=False):
         self.calibration = calibration
+        self.key = key
         self.reading = reading
         self.hello = hello
         self.noisy = noisy
@@ -110,7 +111,10 @@ class Meter(_Port):
         if line == "hello":
             self.say("hello", **self.hello)
         elif line.startswith("time "):
-            self.say("status")
+            if self.key:
+                self.say("error", reason="needs the key: auth", errors=1)
+            else:
+                self.say("status")
         elif line == "settings":
             if self.calibration:
                 self.say("setting", name="calibration", words=self.calibration)

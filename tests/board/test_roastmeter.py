@@ -253,7 +253,7 @@ def test_whoever_opens_a_meter_tells_it_the_time(tmp_path):
             update.set_key(board, bytes(32))
         with open_meter(virtual.port, wall=lambda: made) as board:
             assert read_any(board).values["stale"] is True
-            assert board.refusal is None
+            assert (board.refusal, board.hello["calibration"]) == (None, KIT.words())
 
 
 def test_the_heap_of_the_smallest_board_is_enough(tmp_path):

@@ -244,6 +244,13 @@ def test_read_as_json_lines_and_csv():
     failed(canbean(*words, "--json", "--csv"), names="not both")
 
 
+def test_a_meter_with_a_key_takes_no_time_and_its_readings_are_dated_here():
+    old = KIT.words().replace(KIT.date.isoformat(), "2020-01-01")
+    with Meter({**READING, "stale": None}, calibration=old, key=True) as meter:
+        said = json.loads(canbean("roast", "read", "--port", meter.port, "--json").out)
+    assert said["stale"] is True
+
+
 def test_read_says_what_an_error_says():
     with Meter("no sensor here") as meter:
         done = canbean("roast", "read", "--port", meter.port, "--count", "1")

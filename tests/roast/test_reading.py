@@ -1,5 +1,6 @@
 """A meter's readings: what is there is taken, what is absent is None, what is wrong is named."""
 
+import datetime as dt
 import json
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from canbean.errors import BoardError
 from canbean.roast import quality
-from canbean.roast.reading import WHY, Channel, believed, channels, parse
+from canbean.roast.reading import STALE, WHY, Channel, believed, channels, dated, parse
 from roastmeter_cases import KIT
 from serial_meters import EMPTY, READING
 
@@ -107,3 +108,15 @@ def test_another_sensor_needs_names():
         channels(three, names[:2])
     with pytest.raises(BoardError, match="sends no counts"):
         channels(parse({"value": 1, "raw": [1]}), counts=True)
+
+
+def test_a_reading_is_dated_where_the_board_knows_no_date():
+    unknown = parse({**READING, "stale": None})
+    day = KIT.date
+    assert dated(unknown, None, day) == unknown
+    assert dated(unknown, KIT.words(), day).stale is False
+    assert dated(unknown, KIT.words(), day + dt.timedelta(181)).warnings == [STALE]
+    hot = parse({**READING, "stale": None, "celsius": 46.0})
+    assert dated(hot, KIT.words(), day).stale is True
+    # what the board says counts
+    assert dated(parse(READING), KIT.words(), day + dt.timedelta(181)).stale is False

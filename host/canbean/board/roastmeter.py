@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from canbean.board import settings
 from canbean.board.link import Board, Record
 from canbean.errors import BoardError, RefusedError
 
@@ -37,6 +38,9 @@ class Link(NamedTuple):
 def open_meter(port: str, timeout: float = 5.0, wall: Callable[[], float] = time.time) -> Board:
     """Open a port that a roast meter is on, and tell it the time: it then knows, and shows, how old its calibration is.
 
+    A board that has a key takes the time from nobody else: there `hello` gets the calibration's words as `calibration`, for
+    this end to tell.
+
     Args:
         port: device or pyserial URL.
         timeout: seconds to wait for it to answer.
@@ -55,14 +59,19 @@ def open_meter(port: str, timeout: float = 5.0, wall: Callable[[], float] = time
         board.close()
         raise BoardError(f"{port}: {wrong}")
     try:
-        board.ask(f"time {int(wall())}", "status")
-    except RefusedError:
-        # one with a key takes it from nobody else
-        board.refusal = None
+        _date(board, int(wall()))
     except BaseException:
         board.close()
         raise
     return board
+
+
+def _date(board: Board, now: int) -> None:
+    try:
+        board.ask(f"time {now}", "status")
+    except RefusedError:
+        board.refusal = None
+        board.hello["calibration"] = dict(settings.read(board).lines).get("calibration")
 
 
 def read(board: Board) -> Record:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+import datetime as dt
+from typing import TYPE_CHECKING, Any, Self
 
 from canbean.board import settings
 from canbean.board.roastmeter import fresh, open_meter, read_any, sensed
@@ -12,10 +13,16 @@ from canbean.roast import reading
 from canbean.roast.calibration import Calibration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from canbean.board import Board, Record
     from canbean.roast.reading import Channel, Reading
+
+
+def told(values: Mapping[str, Any], port: str, hello: Mapping[str, Any]) -> Reading:
+    """A `reading` line of a meter on a port that said `hello`."""
+    today = dt.datetime.now(tz=dt.UTC).astimezone().date()
+    return reading.dated(reading.parse(values, port), hello.get("calibration"), today)
 
 
 class Meter:
@@ -93,7 +100,8 @@ class Meter:
         return self._believed(sensed(self._board, counts, warm[0] if warm else None))
 
     def _believed(self, record: Record) -> list[Channel]:
-        found = reading.parse(record.values, self._port)
+        hello = self._opened().hello
+        found = told(record.values, self._port, hello)
         if not self._counts:
             for warning in found.warnings:
                 note(f"warning: {warning}")

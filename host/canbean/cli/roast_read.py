@@ -14,8 +14,9 @@ from canbean.board.roastmeter import Link, follow, open_meter
 from canbean.cli.alarms import check_model
 from canbean.cli.output import json_line, note, results, table
 from canbean.cli.roast_live import COLUMNS, Screen, csv_row, line, live
+from canbean.cli.roast_meter import told
 from canbean.errors import UsageError
-from canbean.roast import meter, pairs, reading, score
+from canbean.roast import meter, pairs, score
 from canbean.roast.trend import Trend
 from canbean.tiny import cbm
 
@@ -100,12 +101,14 @@ def readings(port: str, count: int, every: float) -> Iterator[tuple[Reading | No
         time.sleep(every)
         return False
 
+    hello: dict[str, Any] = {}
     for event in follow(port, sleep):
         if isinstance(event, Link):
+            hello = event.hello or hello
             if not event.there:
                 yield None, trend.summary(), event.words
             continue
-        found = reading.parse(event.values, port)
+        found = told(event.values, port, hello)
         done += 1
         yield found, trend.add(found), ""
 

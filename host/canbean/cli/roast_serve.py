@@ -12,12 +12,12 @@ import typer
 from canbean.board.reference_meter import ReferenceMeter
 from canbean.board.roastmeter import Link, follow
 from canbean.cli.output import note, results
-from canbean.cli.roast_meter import Meter
+from canbean.cli.roast_meter import Meter, told
 from canbean.cli.roast_mqtt import MqttUrl, publishing
 from canbean.cli.roast_options import ReferenceBaud, ReferenceFormat, ReferencePort
 from canbean.cli.roast_pair import UNIT, Counts, Names, ScaleName, Tamps, Target, Unit
 from canbean.errors import BoardError, UsageError
-from canbean.roast import reading, scale
+from canbean.roast import scale
 from canbean.roast.pair_book import Book
 from canbean.roast.pair_questions import summary
 from canbean.roast.pair_simulated import Bench
@@ -134,7 +134,7 @@ def _metered(port: str, hello: dict[str, object]) -> Callable[[Live], Iterator[R
                 hello.update(event.hello)
                 yield State(event.there, event.words)
             else:
-                yield reading.parse(event.values, port)
+                yield told(event.values, port, hello)
 
     return source
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from canbean.errors import BoardError
+from canbean.roast.calibration import Calibration
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping, Sequence
-
-    from canbean.roast.calibration import Calibration
 
 OK = "ok"
 NOT_CALIBRATED = "not calibrated"
@@ -125,6 +125,23 @@ def parse(values: Mapping[str, Any], name: str = "meter") -> Reading:
         celsius=_number(values, "celsius", name),
         t=_number(values, "t", name),
     )
+
+
+def dated(found: Reading, calibration: object, today: dt.date) -> Reading:
+    """A reading that says whether it is stale, where the board knew no date.
+
+    Args:
+        found: it.
+        calibration: the words of the board's calibration, None where there are none.
+        today: the day of the reading.
+
+    Raises:
+        CalibrationError: they are none.
+    """
+    if found.stale is not None or not isinstance(calibration, str):
+        return found
+    warm = None if found.celsius is None else round(16 * found.celsius)
+    return replace(found, stale=Calibration.parse(calibration).stale(today, warm) is not None)
 
 
 def _number(values: Mapping[str, Any], key: str, name: str) -> float | None:
