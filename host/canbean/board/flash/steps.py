@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from canbean.board import update
 from canbean.board.firmware import MPY_VERSION
-from canbean.board.flash import esptool, files, found, images, job, partition, uf2
+from canbean.board.flash import esptool, files, found, images, job, partition, ports, uf2
 from canbean.board.flash.prompt import prompt
 from canbean.board.flash.repl import FullError
 from canbean.board.link import Board
@@ -182,15 +182,27 @@ class Flash:
             except BoardError:
                 # it is gone before it has answered, or was never there
                 pass
-            drive = uf2.wait(10)
+            drive = uf2.wait(uf2.WAIT_S)
         if drive is None:
             raise BoardError(
                 f"{self.job.port}: no drive {uf2.BOARD}; the board is as it was: hold BOOTSEL while you plug it in, and {AGAIN}"
             )
         uf2.copy(image.content, drive)
-        # its port comes back
-        time.sleep(3)
+        self._await_port()
         return "copied onto its drive", True
+
+    def _await_port(self) -> None:
+        """Until the port of a board whose USB is its own is back."""
+        end = time.monotonic() + START_S / 2
+        # it goes first
+        time.sleep(1)
+        while time.monotonic() < end:
+            try:
+                ports.check_free(self.job.port)
+            except BoardError:
+                time.sleep(0.5)
+            else:
+                return
 
     # --- firmware
 

@@ -12,19 +12,25 @@ from canbean.errors import BoardError
 
 INFO = "INFO_UF2.TXT"
 BOARD = "RPI-RP2"
+WAIT_S = 10.0
+"""Until the drive of a board that was told to be one is there."""
+
+
+def places() -> list[Path]:
+    """Where this system has its drives."""
+    if sys.platform == "win32":
+        return [Path(f"{letter}:\\") for letter in string.ascii_uppercase[2:]]
+    if sys.platform == "darwin":
+        return list(Path("/Volumes").glob("*"))
+    return [
+        place for root in ("/media/*", "/media", "/run/media/*") for place in Path("/").glob(f"{root[1:]}/*")
+    ]
 
 
 def drives() -> list[Path]:
     """Drives of RP2040s that wait for an image."""
-    if sys.platform == "win32":
-        places = [Path(f"{letter}:\\") for letter in string.ascii_uppercase[2:]]
-    elif sys.platform == "darwin":
-        places = list(Path("/Volumes").glob("*"))
-    else:
-        places = [place for root in ("/media", "/run/media") for place in Path(root).glob("*/*")]
-        places += Path("/media").glob("*")
     found = []
-    for place in places:
+    for place in places():
         try:
             if BOARD in (place / INFO).read_text(errors="replace"):
                 found.append(place)
