@@ -132,8 +132,17 @@ def test_a_dry_run_changes_nothing(alive, car):
     before = alive.flash.path.read_bytes()
     done = flash(alive, car, "--dry-run", "--erase", "--image", alive.image)
     assert done.code == 0, done.err
+    assert f"python -m esptool --port {alive.port}" in done.out
     assert "write-flash --erase-all 0x0" in done.out
     assert "there already" in done.out.splitlines()[1]
+    # what would be fetched is not there yet, and nobody is told to fetch it
+    for more in ((), ("--only", "image")):
+        done = flash(alive, car, "--dry-run", "--fetch", *more)
+        assert done.code == 0, done.err
+        assert "fetch the newest ESP8266_GENERIC with mpflash" in done.out
+        assert "ESP8266_GENERIC-….bin" in done.out
+    done = flash(alive, car, "--dry-run", "--fetch", "--romfs", "--only", "image")
+    assert "fetch the newest ESP8266_GENERIC-FLASH_2M_ROMFS with mpflash" in done.out
     assert alive.flash.path.read_bytes() == before
 
 
@@ -191,6 +200,26 @@ def test_every_fault_and_then_all_is_well(bare, car, monkeypatch):
     assert done.code == 0, done.err
     assert " 0 there already" not in done.err
     assert not any(steps(flash(bare, car, *with_image, "--json")).values())
+
+
+def test_ctrl_c_says_what_the_board_is_left_as(alive, car, monkeypatch):
+    with prompt(alive.port, 115200, found.ask(alive.port, 115200), None) as repl:
+        repl.run("import os\nos.remove('commands/status.mpy')\nos.remove('manifest')")
+        repl.reset()
+    found.wait(alive.port, 115200, 20)
+
+    def put(self, *_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Repl, "put", put)
+    done = flash(alive, car)
+    assert done.code == 130
+    assert (
+        "interrupted in the step firmware: the board starts nothing until its firmware is whole: run the same"
+        in done.err
+    )
+    monkeypatch.undo()
+    assert steps(flash(alive, car, "--json")) == {"image": False, "firmware": True, "model": False}
 
 
 def test_unplugged_while_the_model_comes(alive, car):

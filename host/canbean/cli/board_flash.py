@@ -44,6 +44,13 @@ NEXT = {
     "model": "canbean board settings --port {port}",
 }
 
+INTERRUPTED = {
+    "image": "the board may start nothing until it has its image",
+    "firmware": "the board starts nothing until its firmware is whole",
+    "model": "the board runs the model that it ran, if any",
+}
+"""In which state a step leaves a board that it did not end on."""
+
 
 @app.command("flash")
 def flash(
@@ -109,7 +116,7 @@ def flash(
     if fetch and not dry_run:
         note(f"fetching the newest {name}")
         chosen = images.fetch(profile, name)
-    elif chosen is None and only is Only.image:
+    elif chosen is None and only is Only.image and not fetch:
         chosen = images.cached(profile, name)
         if chosen is None:
             raise images.missing(profile, name, _typed())
@@ -124,7 +131,11 @@ def flash(
         else:
             outcomes = []
             for step in steps:
-                outcomes.append(work.take(step))
+                try:
+                    outcomes.append(work.take(step))
+                except KeyboardInterrupt:
+                    note(f"interrupted in the step {step}: {INTERRUPTED[step]}: run the same command again")
+                    raise
                 if not as_json:
                     note(f"{step:9} {outcomes[-1].words}")
     if as_json:

@@ -106,14 +106,18 @@ class Flash:
         return None
 
     def _plan_image(self) -> Outcome:
-        kept = self._keeps_image()
-        if kept is not None:
-            return Outcome("image", False, f"{kept}: there already")
         at = self.job.board.flash_map["image"]
         if self.job.fetch:
             name = images.name(self.job.board, romfs=self.job.in_romfs)
-            newest = images.Image(Path(f"{name}-….{images.ENDINGS[self.job.board.loader][1:]}"), b"")
-            return Outcome("image", True, f"fetch the newest {name} with mpflash; then {self._way(newest)}")
+            newest = images.Image(Path(f"{name}-…{images.ENDINGS[self.job.board.loader]}"), b"")
+            return Outcome(
+                "image",
+                True,
+                f"fetch the newest {name} with mpflash; unless it is at {at:#x} already: {self._way(newest)}",
+            )
+        kept = self._keeps_image()
+        if kept is not None:
+            return Outcome("image", False, f"{kept}: there already")
         image = self._wanted_image()
         how = self._way(image)
         if self.job.image is None:
