@@ -1,6 +1,8 @@
 """A model in a ROMFS is read where it lies: the same answers, less heap, nothing allocated; and which file is the model."""
 
+import ast
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +10,12 @@ import pytest
 from canbean.board import firmware, profiles
 from canbean.board.flash import romfs
 from canbean.tiny import cbm
+from canbean.tiny.features import Features
+from canbean.tiny.predictor import Predictor
 from regressor_cases import shallow_regressor
+from shallow_cases import random_forest
+
+ROOT = Path(__file__).parents[2]
 
 LOADED = """
 import gc, json, sys, vfs
@@ -72,6 +79,39 @@ def test_it_answers_the_same_from_there_with_less_heap(tag, architecture, tmp_pa
     # all of the section but for a view of it; a spline keeps nothing of its own
     saved = len(model.sections[tag]) if tag != "SPLN" else 0
     assert in_file - in_rom >= saved - 128
+
+
+WORDS = """
+import sys, vfs
+with open("image", "rb") as file:
+    image = file.read()
+vfs.mount(vfs.VfsRom(image), "/rom")
+sys.path.insert(0, "/rom")
+from apps import {app} as app
+said = []
+for path in ("model.cbm", "/rom/model.cbm"):
+    loaded = app.load(path)
+    said.append({said})
+assert said[0] == said[1], said
+print(said[0])
+"""
+
+
+def test_a_ready_meter_says_its_words_from_there(tmp_path, vm):
+    image(tmp_path, "roastmeter", cbm.read(ROOT / "models" / "max3010x.cbm"))
+    said = "[(s.words(n), s.half(n), s.degree(n)) for s in (loaded[1].scale,) for n in range(0, 40000, 1111)]"
+    found = vm.run(WORDS.format(app="roastmeter", said=said), cwd=tmp_path, path=())
+    assert len({row[2] for row in ast.literal_eval(found)} - {None}) > 3
+
+
+def test_any_predictor_names_its_classes_from_there(tmp_path, vm):
+    front = Features.fit(np.random.default_rng(1).normal(500, 30, (50, 6)))
+    kind = random_forest(np.random.default_rng(2), 6, 3)
+    rows = front.readings(np.random.default_rng(3).normal(500, 30, (8, 6)))
+    predictor = Predictor(front, kind, "classification", classes=("one", "two", "three"), examples=rows)
+    image(tmp_path, "model", predictor.model())
+    found = vm.run(WORDS.format(app="model", said="(loaded[0], loaded[2])"), cwd=tmp_path, path=())
+    assert ast.literal_eval(found)[1] == ["one", "two", "three"]
 
 
 def test_a_chip_that_reads_its_flash_by_words_gets_no_native_code():
