@@ -1,4 +1,4 @@
-"""`BareBoard`: a virtual ESP8266 on a pty, from the empty chip to MicroPython. POSIX only, tried on Linux.
+"""`BareBoard`: a virtual ESP8266 or ESP32 on a pty, from the empty chip to MicroPython. POSIX only, tried on Linux.
 
 Its reset lines cannot be seen on a pty. So it is reset into the boot loader by the packet that looks for one, and out of it when
 the port is closed, or when something else than a packet comes.
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from canbean.board.bare.faults import Faults
-from canbean.board.bare.image import NAME, image
+from canbean.board.bare.image import image, name
 from canbean.board.bare.rom_loader import SYNC, RomLoader
 from canbean.board.bare.slip import END
 from canbean.board.bare.spi_flash import SECTOR, SpiFlash
@@ -59,7 +59,7 @@ class BareBoard:
         """Make it; `with` or `start` plugs it in.
 
         Args:
-            board: name of a profile whose chip is an ESP8266.
+            board: name of a profile whose chip is an ESP8266 or an ESP32.
             faults: what goes wrong; nothing if not given.
             heap: the VM's, as its -X heapsize takes it.
             romfs: whether its MicroPython has a ROMFS, before its files.
@@ -84,7 +84,7 @@ class BareBoard:
     def start(self) -> None:
         """Plug it in. Nothing is on it, so it says nothing."""
         self.folder = Path(tempfile.mkdtemp(prefix="canbean-bare-"))
-        self.image = self.folder / NAME
+        self.image = self.folder / name(self._profile.loader)
         write_bytes(self.image, self._image)
         self.flash = SpiFlash(self.folder / "flash", self._profile.flash_bytes)
         files = self._profile.flash_map["files"]
@@ -233,7 +233,7 @@ class BareBoard:
             self._supervisor.stop()
             self._to_host.clear()
             self._to_vm.clear()
-            self._loader = RomLoader(self.flash, self.faults)
+            self._loader = RomLoader(self.flash, self.faults, chip=self._profile.loader)
             data = self._recent[self._recent.rindex(SYNC) - 9 :]
         elif self._loader is not None and not self._loader.inside and not data.startswith(END):
             self._boot(SOFT)

@@ -12,7 +12,7 @@ class Faults:
     Attributes:
         busy: another program has its port.
         silent: it answers nothing, neither in its boot loader nor else: no power, no board, or another chip's line.
-        chip: what its registers say it is, `esp8266` or `esp32`.
+        chip: what its registers say it is, `esp8266` or `esp32`; empty for what it is.
         bad_block: the write to flash, counted from 0 since the board was plugged in, that fails; None for none.
         unplug_after: bytes from the host, counted since this was set, after which it is unplugged; None for never.
         mpy: the `.mpy` version that its MicroPython reads; None for what the VM reads.
@@ -21,7 +21,7 @@ class Faults:
 
     busy: bool = False
     silent: bool = False
-    chip: str = "esp8266"
+    chip: str = ""
     bad_block: int | None = None
     unplug_after: int | None = None
     mpy: int | None = None

@@ -10,14 +10,18 @@ import struct
 
 import numpy as np
 
-NAME = "ESP8266_VIRTUAL-v1.29.0.bin"
 BYTES = 600 * 1024
 TEXT = b"MicroPython v1.29.0 on canbean's virtual board: no code, for this board alone\0"
 IRAM = 0x40100000
 
 
+def name(chip: str) -> str:
+    """What its file is called, for `esp8266` or `esp32`."""
+    return f"{chip.upper()}_VIRTUAL-v1.29.0.bin"
+
+
 def image() -> bytes:
-    """It; the same bytes every time. An ESP8266 image as its ROM reads it: header, one segment, its checksum."""
+    """It; the same bytes every time and for each chip. An ESP8266 image as its ROM reads it: header, one segment, its checksum."""
     size = BYTES - 32
     # half of it does not compress, as with code
     random = b"".join(hashlib.sha256(struct.pack("<I", n)).digest() for n in range(size // 64))

@@ -1,4 +1,4 @@
-"""The boot loader in an ESP8266's ROM, and the stub that esptool puts into its RAM, as a host sees them.
+"""The boot loader in the ROM of an ESP8266, or of an ESP32, and the stub that esptool puts into its RAM, as a host sees them.
 
 Packets (SLIP) both ways, little-endian, after Espressif's description of the serial protocol:
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,18 +36,56 @@ INVALID = 5
 CHECKSUM = 7
 WRITE = 8
 
-MAGIC = {"esp8266": 0xFFF0C101, "esp32": 0x00F01D83}
-"""What tells chips apart: the word at `CHIP` in their ROM."""
 CHIP = 0x40001000
+"""Where the word in their ROM lies that tells these chips apart."""
 MAC = bytes.fromhex("a4cf12c0ffee")
-FUSES = 0x3FF00050
-SPI = 0x60000200
-SPI_USR2 = SPI + 0x24
-SPI_W0 = SPI + 0x40
+SPI_USR2 = 0x24
 SPI_START = 1 << 18
 READ_ID = 0x9F
-UART_DIVIDER = 0x60000014
-CRYSTAL_HZ = 26_000_000
+
+
+@dataclass(frozen=True)
+class Chip:
+    """What a host can see of a chip. Addresses are those of its registers.
+
+    Attributes:
+        magic: the word at `CHIP`.
+        fuses: those with the MAC, and what they hold.
+        spi: of the flash, and where its data begin from there.
+        divider: of the UART that it hears the host on.
+        clock_hz: what that divides.
+    """
+
+    magic: int
+    fuses: dict[int, int]
+    spi: int
+    data: int
+    divider: int
+    clock_hz: int
+
+
+CHIPS = {
+    "esp8266": Chip(
+        0xFFF0C101,
+        {
+            0x3FF00050: MAC[5] << 24,
+            0x3FF00054: MAC[3] << 8 | MAC[4],
+            0x3FF0005C: int.from_bytes(MAC[:3], "big"),
+        },
+        0x60000200,
+        0x40,
+        0x60000014,
+        2 * 26_000_000,
+    ),
+    "esp32": Chip(
+        0x00F01D83,
+        {0x3FF5A004: int.from_bytes(MAC[2:], "big"), 0x3FF5A008: int.from_bytes(MAC[:2], "big")},
+        0x3FF42000,
+        0x80,
+        0x3FF40014,
+        40_000_000,
+    ),
+}
 RAM = ((0x3FFE8000, 0x40000000), (0x40100000, 0x40110000))
 
 
@@ -58,16 +97,19 @@ class RomLoader:
         booted: whether it was told to leave and start what is in the flash.
     """
 
-    def __init__(self, flash: SpiFlash, faults: Faults, baud: int = 115200) -> None:
+    def __init__(self, flash: SpiFlash, faults: Faults, baud: int = 115200, chip: str = "esp8266") -> None:
         """The loader has just started.
 
         Args:
             flash: the memory that it writes.
             faults: what goes wrong.
+            chip: which of `CHIPS` it is, unless a fault makes it another one.
             baud: bits per second of the host, which it finds by itself.
         """
         self.stub = False
         self.booted = False
+        self._chip = CHIPS[faults.chip or chip]
+        self._of_esp8266 = self._chip is CHIPS["esp8266"]
         self._flash = flash
         self._faults = faults
         self._baud = baud
@@ -139,30 +181,26 @@ class RomLoader:
 
     def _read_register(self, data: bytes) -> bytes:
         (at,) = struct.unpack("<I", data)
-        known = {
-            CHIP: MAGIC[self._faults.chip],
-            FUSES: MAC[5] << 24,
-            FUSES + 4: MAC[3] << 8 | MAC[4],
-            FUSES + 12: int.from_bytes(MAC[:3], "big"),
-            UART_DIVIDER: 2 * CRYSTAL_HZ // self._baud,
-        }
+        chip = self._chip
+        known = {CHIP: chip.magic, **chip.fuses, chip.divider: chip.clock_hz // self._baud}
         return _done(0x0A, known.get(at, self._registers.get(at, 0)))
 
     def _write_register(self, data: bytes) -> bytes:
         # of several writes in one packet esptool uses one
         at, value, mask, _ = struct.unpack_from("<IIII", data)
         self._registers[at] = self._registers.get(at, 0) & ~mask | value & mask
-        if at == SPI and value & SPI_START:
+        spi = self._chip.spi
+        if at == spi and value & SPI_START:
             # a command to the flash chip: done at once
-            self._registers[SPI] = 0
-            asked = self._registers.get(SPI_USR2, 0) & 0xFF
-            self._registers[SPI_W0] = self._flash.id if asked == READ_ID else 0
+            self._registers[spi] = 0
+            asked = self._registers.get(spi + SPI_USR2, 0) & 0xFF
+            self._registers[spi + self._chip.data] = self._flash.id if asked == READ_ID else 0
         return _done(0x09)
 
     def _mem_begin(self, data: bytes) -> bytes:
         size, _, _, at = struct.unpack("<IIII", data)
-        # what only says that it is another chip has another's memory
-        if self._faults.chip == "esp8266" and not any(low <= at and at + size <= high for low, high in RAM):
+        # an ESP32's memory is not modelled
+        if self._of_esp8266 and not any(low <= at and at + size <= high for low, high in RAM):
             return _failed(0x05, INVALID)
         self._missing = size
         return _done(0x05)
