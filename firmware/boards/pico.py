@@ -3,7 +3,6 @@ import gc
 import time
 
 import machine
-from drivers.stdio import open_serial  # noqa: F401  # USB
 
 NAME = "pico"
 # frames the host may leave unanswered: eighteen packets of 26 bytes fit the 511 bytes that wait in standard input
@@ -56,6 +55,13 @@ def reset(_=None):
     # the last line leaves first
     time.sleep_ms(200)
     machine.reset()
+
+
+# -> wait(ms), readinto(buffer), write(bytes). Standard input and output: USB.
+def open_serial():
+    from drivers.stdio import standard
+
+    return standard()
 
 
 # The bus's driver, not yet started.

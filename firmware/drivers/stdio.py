@@ -6,7 +6,7 @@ import micropython
 
 
 # -> wait(ms), readinto(buffer), write(bytes)
-def open_serial():
+def standard():
     # a byte 3 stops nothing
     micropython.kbd_intr(-1)
     source = sys.stdin.buffer

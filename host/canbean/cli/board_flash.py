@@ -107,10 +107,10 @@ def flash(
     if fetch and image is not None:
         raise UsageError("give --image or --fetch, not both")
     secret = secret_of(key)
-    runs, blob, firmware, needs = job.check(profile, steps, application, model, secret, romfs=romfs)
-    if needs:
+    checked = job.check(profile, steps, application, model, secret, romfs=romfs)
+    if checked.needs_romfs:
         note(f"{model}: fits the heap of a {profile.name} from a ROMFS alone: firmware and model go there")
-    name = images.name(profile, romfs=romfs or needs)
+    name = images.name(profile, romfs=romfs or checked.needs_romfs)
     chosen = images.read(image, profile) if image is not None else None
     where = port or ports.choose(profile, _ask if sys.stdin.isatty() else None)
     if fetch and not dry_run:
@@ -122,7 +122,17 @@ def flash(
             raise images.missing(profile, name, _typed())
     ports.check_free(where)
     wanted = Job(
-        profile, where, steps, runs, model, blob, firmware, chosen, secret, erase, baud, romfs, needs, fetch
+        profile,
+        where,
+        steps,
+        **checked._asdict(),
+        model=model,
+        image=chosen,
+        key=secret,
+        erase=erase,
+        baud=baud,
+        romfs=romfs,
+        fetch=fetch,
     )
     with _showing() as show:
         work = Flash(wanted, _typed(), show)

@@ -95,6 +95,7 @@ class BareBoard:
             (files, (self.flash.size - files) // SECTOR - 5),
             self.faults,
             rom_bytes=self._rom_bytes,
+            stdio=self._profile.loader != "esp8266",
         )
         self.port = str(self.folder / "port")
         self.plug()

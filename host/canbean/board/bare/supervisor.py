@@ -40,7 +40,15 @@ class Supervisor:
     """
 
     def __init__(
-        self, vm: str, heap: str, flash: Path, files: tuple[int, int], faults: Faults, *, rom_bytes: int = 0
+        self,
+        vm: str,
+        heap: str,
+        flash: Path,
+        files: tuple[int, int],
+        faults: Faults,
+        *,
+        rom_bytes: int = 0,
+        stdio: bool = False,
     ) -> None:
         """Nothing runs yet.
 
@@ -51,6 +59,7 @@ class Supervisor:
             files: where in it the file system begins, and of how many sectors it is.
             faults: what goes wrong.
             rom_bytes: of the ROMFS before the files; 0 for none.
+            stdio: whether the board's serial line is its REPL's.
         """
         self.line = -1
         self.started = self.listens = False
@@ -58,6 +67,7 @@ class Supervisor:
         self._flash = flash
         self._files = files
         self._rom_bytes = rom_bytes
+        self._stdio = stdio
         self._faults = faults
         self._process: subprocess.Popen[bytes] | None = None
         # in a raw REPL; on the way to one, and what has come meanwhile
@@ -79,6 +89,7 @@ class Supervisor:
             "CANBEAN_BLOCKS": str(sectors),
             "CANBEAN_CAUSE": str(cause),
             **({"CANBEAN_RAW": "1"} if raw else {}),
+            **({"CANBEAN_STDIO": "1"} if self._stdio else {}),
             **({"CANBEAN_ROM": str(self._rom_bytes)} if self._rom_bytes else {}),
             **({} if self._faults.mpy is None else {"CANBEAN_MPY": str(self._faults.mpy)}),
         }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from canbean.board import firmware
 from canbean.board.flash import files
@@ -12,12 +13,15 @@ from canbean.files import read_bytes
 from canbean.tiny import cbm
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from canbean.board.flash.files import Firmware
     from canbean.board.flash.images import Image
     from canbean.board.profiles import Profile
 
+ARM = ("armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp")
+"""Processors, each of which takes native code of those before it."""
 STEPS = ("image", "firmware", "model")
 
 
@@ -32,6 +36,7 @@ class Job:
         model: the model file.
         blob: its content.
         firmware: the application's files; None where they are not wanted.
+        plain: makes the same without native code; None where it has none.
         image: the image that was asked for; None leaves a MicroPython that works.
         steps: those of `STEPS` to take.
         key: the board's, where it has one.
@@ -49,6 +54,7 @@ class Job:
     model: Path | None = None
     blob: bytes = b""
     firmware: Firmware | None = None
+    plain: Callable[[], Firmware] | None = None
     image: Image | None = None
     key: bytes | None = field(default=None, repr=False)
     erase: bool = False
@@ -68,6 +74,16 @@ class Job:
         return cbm.digest(self.blob)[:16]
 
 
+class Checked(NamedTuple):
+    """What was read and built before a board is touched; its fields are those of `Job`."""
+
+    app: str
+    blob: bytes
+    firmware: Firmware | None = None
+    plain: Callable[[], Firmware] | None = None
+    needs_romfs: bool = False
+
+
 def check(
     board: Profile,
     steps: tuple[str, ...],
@@ -76,7 +92,7 @@ def check(
     key: bytes | None,
     *,
     romfs: bool | None = None,
-) -> tuple[str, bytes, Firmware | None, bool]:
+) -> Checked:
     """Read the model and build the firmware.
 
     Args:
@@ -86,9 +102,6 @@ def check(
         model: the model file.
         key: the board's, where it has one: the model must be signed with it.
         romfs: whether the firmware is to lie in a ROMFS, where it takes less heap; None where the board has one.
-
-    Returns:
-        The application, the model and the firmware, as `Job` has them, and whether the model only fits with a ROMFS.
 
     Raises:
         UsageError: something is missing, or the board is not flashed.
@@ -102,7 +115,7 @@ def check(
         )
     if model is None:
         if steps == ("image",):
-            return "", b"", None, False
+            return Checked("", b"")
         raise UsageError("give the model with --model M.cbm: the firmware is made for what it needs")
     blob = read_bytes(model, "model file")
     found = cbm.unpack(blob, str(model), key)
@@ -112,13 +125,19 @@ def check(
             f"{model}: is a model for {runs!r}, not for {app!r}: give --app {runs} or another model"
         )
     if "firmware" not in steps:
-        return runs, blob, None, False
+        return Checked(runs, blob)
     needs = romfs is None and firmware.needs_romfs(found, board)
-    # native code where the board has room for it: the image's processor is the profile's, which is checked there
-    made = files.build(
-        board, runs, found, board.architecture if board.native else None, rom=bool(romfs) or needs
-    )
-    return runs, blob, made, needs
+    build = cache(partial(files.build, board, runs, found, rom=bool(romfs) or needs))
+    if not board.native:
+        return Checked(runs, blob, build(None), None, needs)
+    # of the profile's processor; the image may be one of another
+    return Checked(runs, blob, build(board.architecture), partial(build, None), needs)
+
+
+def runs_native(board: Profile, architecture: str | None) -> bool:
+    """Whether a MicroPython takes native code of the board's profile: of its processor, or of an older one of ARM's."""
+    known = ARM.index(architecture) if architecture in ARM else -1
+    return architecture == board.architecture or (board.architecture in ARM[: known + 1])
 
 
 def refuse_old(board: Profile, port: str, mpy: int, version: str, wanted: int) -> None:

@@ -69,6 +69,8 @@ class Flash:
             progress: called with a step and the share of it that is done, 0 to 1.
         """
         self.job = wanted
+        # the firmware, as this board's MicroPython takes it
+        self._made = wanted.firmware
         self._command = command
         self._progress = progress
         self.found = found.ask(wanted.port, wanted.board.baud)
@@ -211,10 +213,10 @@ class Flash:
     # --- firmware
 
     def _plan_firmware(self) -> Outcome:
-        made = self.job.firmware
-        assert made is not None
         if self._runs_firmware():
             return Outcome("firmware", False, f"{self.job.app}, {self.found.firmware}: there already")
+        made = self._made
+        assert made is not None
         words = f"{self.job.app}: {len(made.files)} files, {made.size:,} bytes"
         if self.job.in_romfs is not False:
             where = ", into its ROMFS" if self.job.in_romfs else "; where the board has a ROMFS, into that"
@@ -222,23 +224,28 @@ class Flash:
         return Outcome("firmware", True, f"{words}; as far as they are not there")
 
     def _in_romfs(self) -> Firmware:
-        assert self.job.firmware is not None
-        return self.job.firmware.in_romfs(self.job.blob)
+        assert self._made is not None
+        return self._made.in_romfs(self.job.blob)
 
     def _runs_firmware(self) -> bool:
         """Whether it is there, where it is to be."""
-        made = self.job.firmware
-        assert made is not None
-        fits = set()
-        if self.job.in_romfs is not True:
-            fits.add(made.digest)
-        if self.job.in_romfs is not False:
-            fits.add(self._in_romfs().digest)
-        return self.found.firmware in fits
+        if self.found.firmware is None:
+            return False
+        for made in (self.job.firmware, self.job.plain and self.job.plain()):
+            if made is None:
+                continue
+            fits = set()
+            if self.job.in_romfs is not True:
+                fits.add(made.digest)
+            if self.job.in_romfs is not False:
+                fits.add(made.in_romfs(self.job.blob).digest)
+            if self.found.firmware in fits:
+                self._made = made
+                return True
+        return False
 
     def _firmware(self) -> Outcome:
-        made, board, port = self.job.firmware, self.job.board, self.job.port
-        assert made is not None
+        board, port = self.job.board, self.job.port
         if self._runs_firmware() and self.found.hello.get("app") != "safe":
             return Outcome("firmware", False, f"{self.job.app}, {self.found.firmware}: there already")
         with self._repl() as repl:
@@ -249,6 +256,10 @@ class Flash:
                     "was written: name the board that it is with --board, or another port"
                 )
             job.refuse_old(board, port, about.mpy, about.version, MPY_VERSION)
+            if self.job.plain is not None and not job.runs_native(board, about.architecture):
+                self._made = self.job.plain()
+            made = self._made
+            assert made is not None
             rom = None if self.job.in_romfs is False else partition.find(repl)
             if rom is None and self.job.in_romfs:
                 instead = f"put the image {board.romfs_image} on it with --image" if board.romfs_image else ""
@@ -294,7 +305,7 @@ class Flash:
 
     def _rom_has_model(self) -> bool:
         """Whether the ROMFS holds this model, as far as this run knows."""
-        return self.job.firmware is not None and self.found.firmware == self._in_romfs().digest
+        return self._made is not None and self.found.firmware == self._in_romfs().digest
 
     def _plan_model(self) -> Outcome:
         assert self.job.model is not None

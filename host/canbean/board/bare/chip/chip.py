@@ -1,5 +1,5 @@
-# What a bare virtual board's MicroPython has besides the VM's own: the modules `machine` and `network` of an ESP8266, with
-# nothing wired to its pins. Runs in the MicroPython VM.
+# What a bare virtual board's MicroPython has besides the VM's own: the modules `machine` and `network` of an ESP8266 or ESP32,
+# with nothing wired to its pins. Runs in the MicroPython VM.
 import os
 import select
 import sys
@@ -64,6 +64,9 @@ class SoftI2C:
         raise OSError(19)
 
     writeto = writevto = writeto_mem = readfrom = readfrom_into = readfrom_mem = readfrom_mem_into = _nobody
+
+
+I2C = SoftI2C
 
 
 class WDT:

@@ -17,6 +17,18 @@ class Os:
         return getattr(os, name)
 
 
+# Where the serial line is the REPL's: what says that no byte stops anything.
+class Micro:
+    def kbd_intr(self, byte):
+        import termios
+
+        if byte < 0:
+            termios.setraw(0)
+
+    def __getattr__(self, name):
+        return getattr(micropython, name)
+
+
 class Sys:
     pass
 
@@ -80,6 +92,10 @@ if mpy:
         setattr(other.implementation, name, getattr(sys.implementation, name))
     other.implementation._mpy = int(mpy)
     sys.modules["sys"] = other
+if os.getenv("CANBEAN_STDIO"):
+    import micropython
+
+    sys.modules["micropython"] = Micro()
 raw = os.getenv("CANBEAN_RAW")
 there = "main.py" in os.listdir() and not raw
 sys.modules["os"] = Os()
