@@ -78,6 +78,8 @@ class BareBoard:
         self._image = image()
         self._stopping = threading.Event()
         self._plugged = threading.Event()
+        self._gone = threading.Event()
+        self._gone.set()
         self._master = -1
         self._holder = -1
 
@@ -108,6 +110,9 @@ class BareBoard:
 
         if self._plugged.is_set():
             return
+        # its port before this one goes first
+        self._gone.wait()
+        self._gone.clear()
         self._master, slave = os.openpty()
         tty.setraw(slave)
         os.set_blocking(self._master, False)
@@ -162,6 +167,7 @@ class BareBoard:
             else:
                 if on:
                     self._off()
+                    self._gone.set()
                 on = False
                 self._stopping.wait(WAIT_MS / 1000)
         self._off()
