@@ -33,7 +33,7 @@ def checked(words):
         return [name, rest[0].upper()]
     if name in METER and rest:
         return words
-    if name == "slot" and rest in (["a.cbm"], ["b.cbm"], ["model.cbm"]):
+    if name == "slot" and rest in (["a.cbm"], ["b.cbm"], ["model.cbm"], ["/rom/model.cbm"]):
         return words
     raise ValueError("no such setting: " + " ".join(words)[:40])
 

@@ -84,7 +84,7 @@ def settings_(
 ) -> None:
     """What is set on a board beside its model, with the digest; changes are kept and hold at once.
 
-    Of every board: slot (a.cbm, b.cbm, model.cbm: the model that runs from the next start). Those of another application than
+    Of every board: slot (a.cbm, b.cbm, model.cbm, /rom/model.cbm: the model that runs from the next start). Those of another application than
     runs stay as they are and are marked.
 
     Of a gateway: threshold (sixteenths of a bit, added to every detector's), allow, deny, bitrate, listen, transmit, alertid.

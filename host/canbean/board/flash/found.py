@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,18 +33,22 @@ class Found:
 
 
 ASK_S = 2.0
-"""Seconds in which an application answers; a board that resets when its port is opened is asked again by `wait`."""
+"""Seconds in which an application says hello; a board that resets when its port is opened is asked again by `wait`."""
+
+DIGESTS_S = 10.0
+"""Seconds in which one that has said hello reads its files; one that does not know the question says so at once."""
 
 
 def ask(port: str, baud: int, seconds: float | None = None) -> Found:
     """Ask what runs on a board; a board where nothing of ours answers is found empty."""
     try:
         with Board(port, timeout=seconds or ASK_S, baud=baud) as board:
-            try:
-                said = board.ask("flashed", "flashed", timeout=2.0).values
-            except BoardError:
-                # a firmware from before that command
-                said = {}
+            said: dict[str, Any] = {}
+            for _ in range(2):
+                # an error that came meanwhile is about something else; a firmware from before that command has another one
+                with contextlib.suppress(BoardError):
+                    said = board.ask("flashed", "flashed", timeout=DIGESTS_S).values
+                    break
             known = {name: said.get(name) for name in ("image", "firmware", "model", "slot")}
             return Found(board.hello, **known, reason=board.refusal)
     except BoardError:

@@ -28,21 +28,23 @@ class Vfs:
         if what == 3:
             if at % SECTOR or at + more > size:
                 return -22
-            for sector in range(at, at + more, SECTOR):
-                put(sector, b"\xff" * SECTOR)
+            for i in range(at, at + more):
+                memory[i] = 255
+            put(at, memoryview(memory)[at : at + more])
             return 4
         if what == 4:
             if at % 4 or len(more) % 4 or at + len(more) > size:
                 return -22
-            # writing only clears bits
-            put(at, bytes([old & new for old, new in zip(memoryview(memory)[at : at + len(more)], more)]))
+            # writing only clears bits; nothing is taken from a heap that is a board's
+            for i in range(len(more)):
+                memory[at + i] &= more[i]
+            put(at, memoryview(memory)[at : at + len(more)])
         if what == 6:
             return SECTOR
         return 0
 
 
 def put(at, content):
-    memory[at : at + len(content)] = content
     file.seek(first + at)
     file.write(content)
     file.flush()
