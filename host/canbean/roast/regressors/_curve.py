@@ -2,7 +2,7 @@
 
 The index is the weighted sum of the features that follows the roast best, the same for every family; of one channel it is that channel.
 Channels that see one roast say nearly the same, and what tells them apart is mostly noise, of the coffee and of a unit's
-calibration: so the weights are held near each other by a ridge, and a few tens of pairs turn them a little.
+calibration: so a ridge begins with weights near each other, and a few tens of pairs turn them in few and small steps.
 Over it a curve `h(B theta)` is fitted by iteratively reweighted least squares (McCullagh and Nelder, 1989, section 2.5): B is a
 Bernstein basis, so the curve is a polynomial under a link, or straight lines between many knots with a penalty on their
 second differences (P-splines: Eilers and Marx, Statistical Science 1996). Where the free solution falls anywhere in the
@@ -38,8 +38,9 @@ WIDEN = 0.4
 """The curve is stored this share of the index's range beyond both ends; then its last straight line goes on."""
 INTERVALS = 64
 PENALTY = 1.0
-"""Of the weights of the index, a row; where it turns, in squared points: as if a weight differed from the others by a quarter of a
-standard deviation before any pair was seen."""
+"""Of the weights of the index, a row; of a turn in squared points: as if it moved a weight by a quarter of a standard deviation."""
+TURNS = 4
+STEP = 1e-3
 STEPS = 8
 LEAST_SLOPE = 1e-2
 FAR = 2.0
@@ -127,23 +128,20 @@ class Index:
         return np.asarray(np.expm1(self.bend * index) / self.bend if self.bend else index, np.float64)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=128)
 def index_of(samples: Samples) -> Index:
-    """The index of samples: the direction of a ridge, turned once towards what a cubic over it leaves."""
+    """The index of samples: the direction of a ridge, turned a few times towards what a cubic over it leaves."""
     table = samples.table
-    first = _index(samples, solve(table, samples.reference, PENALTY)[1])
-    if table.shape[1] == 1:
-        return first
-    at = table @ first.weights
-    inside = first.light(at)
-    cubic = over(
-        inside, samples.reference, LINE, Shape(identity, 3), (float(inside.min()), float(inside.max()))
-    )
-    step = 1e-3
-    slope = (cubic(first.light(at + step)) - cubic(first.light(at - step))) / (2 * step)
-    # one Gauss-Newton step of a single-index model
-    _, turn = solve(table * slope[:, None], samples.reference - cubic(inside), PENALTY)
-    return _index(samples, first.weights + turn)
+    found = _index(samples, solve(table, samples.reference, PENALTY)[1])
+    for _ in range(TURNS if table.shape[1] > 1 else 0):
+        index = table @ found.weights
+        at = found.light(index)
+        cubic = over(at, samples.reference, LINE, Shape(identity, 3), (float(at.min()), float(at.max())))
+        above, below = cubic(found.light(index + STEP)), cubic(found.light(index - STEP))
+        # a Gauss-Newton step of a single-index model
+        slopes = table * ((above - below) / (2 * STEP))[:, None]
+        found = _index(samples, found.weights + solve(slopes, samples.reference - cubic(at), PENALTY)[1])
+    return found
 
 
 def _index(samples: Samples, weights: Array) -> Index:

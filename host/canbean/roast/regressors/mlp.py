@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPRegressor
 
 from canbean.tiny.network import Network, Quantized, score_candidates
 from canbean.tiny.quantize import quantize
 from canbean.tiny.regressor import Regressor
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from canbean.roast.regressors import Samples
 
 HIDDEN = 6
@@ -24,6 +23,9 @@ STEPS = 150
 LIMIT = 0.02
 """Points of root mean squared error that quantizing may add on the lots learned from."""
 REACH = 127
+
+Theta = list["NDArray[np.float64]"]
+"""Weights of the hidden layer (d, h), its biases (h,), weights of the output (h,), its bias (1,)."""
 
 
 def fit(samples: Samples, seed: int) -> Regressor:
@@ -35,23 +37,10 @@ def fit(samples: Samples, seed: int) -> Regressor:
     level = float(samples.reference.mean())
     spread = float(samples.reference.std()) or 1.0
     target = (samples.reference - level) / spread
-    # The budget of steps ends most fits, and an early step may overflow: the start with the least loss is kept.
-    with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        networks = [
-            MLPRegressor(
-                hidden_layer_sizes=(HIDDEN,),
-                solver="lbfgs",
-                alpha=PENALTY,
-                max_iter=STEPS,
-                random_state=(seed * 1009 + start) % 2**32,
-            ).fit(samples.table, target)
-            for start in range(STARTS)
-        ]
-    network = min(networks, key=lambda fitted: float(fitted.loss_))
-    first, last = network.coefs_
-    below, above = network.intercepts_
-    points = Network((first.T, last.T * spread), (below, above * spread + level))
+    rngs = (np.random.default_rng([seed, start]) for start in range(STARTS))
+    found = [descend(samples.table, target, rng) for rng in rngs]
+    (first, below, last, above), _ = min(found, key=lambda pair: pair[1])
+    points = Network((first.T, last[None, :] * spread), (below, above * spread + level))
     middle = sum(samples.scale) / 2
     # Where the scale fits 16 bits the network's output does too, and other runtimes can take it.
     around = middle if samples.scale[1] - middle <= REACH else None
@@ -69,3 +58,49 @@ def fit(samples: Samples, seed: int) -> Regressor:
         take_best=True,
     )
     return Regressor(samples.front, choice.model.dense, samples.scale, choice.as_meta())
+
+
+def descend(
+    table: NDArray[np.float64], target: NDArray[np.float64], rng: np.random.Generator
+) -> tuple[Theta, float]:
+    """A network of the least penalised squared error near a random start, and that loss.
+
+    Args:
+        table: features (n, d).
+        target: standardised (n,).
+        rng: of the start, uniform within Glorot and Bengio's limit (AISTATS 2010).
+    """
+    from scipy.optimize import minimize  # noqa: PLC0415 - slow to import
+
+    shapes = ((table.shape[1], HIDDEN), (HIDDEN,), (HIDDEN,), (1,))
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+
+    def split(flat: NDArray[np.float64]) -> Theta:
+        return [part.reshape(shape) for part, shape in zip(np.split(flat, ends), shapes, strict=True)]
+
+    start = [
+        rng.uniform(-1, 1, shape) * np.sqrt(6 / (HIDDEN + inputs))
+        for shape, inputs in zip(shapes, (table.shape[1],) * 2 + (1,) * 2, strict=True)
+    ]
+    done = minimize(
+        lambda flat: loss(split(flat), table, target),
+        np.concatenate([part.ravel() for part in start]),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": STEPS},
+    )
+    return split(done.x), float(done.fun)
+
+
+def loss(
+    theta: Theta, table: NDArray[np.float64], target: NDArray[np.float64]
+) -> tuple[float, NDArray[np.float64]]:
+    """Half of the mean squared error with the penalty of the weights, and its gradient, flat."""
+    first, below, last, above = theta
+    hidden = np.maximum(table @ first + below, 0.0)
+    rest = (hidden @ last + above[0] - target) / len(table)
+    penalty = PENALTY / len(table)
+    back = np.outer(rest, last) * (hidden > 0)
+    value = len(table) * (rest @ rest) + penalty * (np.vdot(first, first) + last @ last)
+    gradient = (table.T @ back + penalty * first, back.sum(axis=0), hidden.T @ rest + penalty * last)
+    return value / 2, np.concatenate([*(part.ravel() for part in gradient), [rest.sum()]])
