@@ -6,6 +6,7 @@ One unit is paired and its model goes to every other unit as it is; nothing is c
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +20,9 @@ from roast_peers import Gy33, juztins
 LOTS, TAMPS = 20, 3
 """Sixty pairs: as `roast pair` asks for them."""
 UNITS = 200
-WARM = {"room": (23.0, 23.0), "since": 60.0}
+STRIDE = 17
+"""Of the other units a set reads one in so many, the next ones each time: 34 sets of each optics read all of them twice."""
+ROOM = 23.0
 
 
 def light(pairs):
@@ -49,35 +52,65 @@ def errors(error):
     }
 
 
-def accuracy(sensor, optics, figures, models, seeds, many=UNITS, cups=30):  # noqa: PLR0917 - what is simulated
-    """Lots not seen, on the paired unit and on `many` others after two tiles; and how far the others' means are from the first's."""
+def trial(sensor, number, figures, models, many=UNITS, cups=30):  # noqa: PLR0917 - what is simulated
+    """One set of 60 pairs on one unit: its model on lots not seen there, and on other units after two tiles.
+
+    Sets take the optics and the paired unit in turn; of the others each takes some, so that all are read before one is again.
+    """
+    optics = list(OPTICS)[number % len(OPTICS)]
     setting = Setting(sensor, optics, calibrated=True, figures=figures)
-    own, others, apart, chosen = [], [], [], []
-    for seed in range(seeds):
-        first = 1 + seed
-        made, opened = fitted(setting, seed, models, first)
-        chosen.append(made.chosen)
-        fresh = 10_000 + seed
-        new = simulate.pairs(10 * cups, 1, fresh, first, setting)
-        own.append(opened.read(light(new).channels) - new.reference)
-        same = simulate.pairs(cups, 1, fresh, first, setting)
-        said = opened.read(light(same).channels)
-        for unit in (u for u in range(1, many + 1) if u != first):
-            new = simulate.pairs(cups, 1, fresh + 100 * unit, unit, setting)
-            others.append(opened.read(light(new).channels) - new.reference)
-            again = opened.read(light(simulate.pairs(cups, 1, fresh, unit, setting)).channels)
-            apart.append(np.mean(again - said))
-    apart = np.abs(apart)
+    first, fresh = 1 + number % many, 20_000 + number
+    made, opened = fitted(setting, 500 + number, models, first)
+    new = simulate.pairs(4 * cups, 1, fresh, first, setting)
+    own = opened.read(light(new).channels) - new.reference
+    same = opened.read(light(simulate.pairs(cups, 1, fresh, first, setting)).channels)
+    others, apart = [], []
+    stride = min(STRIDE, many // 4)
+    for unit in range(1 + number // len(OPTICS) % stride, many + 1, stride):
+        if unit == first:
+            continue
+        new = simulate.pairs(cups, 1, fresh + 100_000 * unit, unit, setting)
+        others.append(opened.read(light(new).channels) - new.reference)
+        again = opened.read(light(simulate.pairs(cups, 1, fresh, unit, setting)).channels)
+        apart.append(float(np.mean(again - same)))
+    chosen = made.models[made.chosen]
     return {
-        "chosen": chosen,
-        "paired_unit": errors(np.concatenate(own)),
-        "other_units": errors(np.concatenate(others)),
+        "optics": optics,
+        "chosen": made.chosen,
+        "own": own,
+        "others": np.concatenate(others),
+        "apart": apart,
+        "held": float(np.mean(np.abs(own) <= opened.half_width)),
+        "half_width": opened.half_width,
+        "bytes": int(chosen["bytes"]),
+        "board_ms": float(chosen["board_ms"]),
+    }
+
+
+def accuracy(trials, optics, figures):
+    """Of trials under one optics: lots not seen on the paired unit and on others, and how far the others' means are from the first's."""
+    found = [t for t in trials if t["optics"] == optics]
+    apart = np.abs(np.concatenate([t["apart"] for t in found]))
+    return {
+        "sets": len(found),
+        "chosen": dict(Counter(t["chosen"] for t in found).most_common()),
+        "paired_unit": errors(np.concatenate([t["own"] for t in found])),
+        "other_units": errors(np.concatenate([t["others"] for t in found])),
         "other_units_mean_within_2": float(np.mean(apart <= 2)),
         "other_units_mean_rms": float(np.sqrt(np.mean(apart**2))),
         "other_units_mean_most": float(apart.max()),
-        "bytes": int(made.models[made.chosen]["bytes"]),
-        "board_ms": float(made.models[made.chosen]["board_ms"]),
+        "bytes": max(t["bytes"] for t in found),
+        "board_ms": max(t["board_ms"] for t in found),
         "perfect_meter_rmse": perfect(optics, figures),
+    }
+
+
+def coverage(trials):
+    """How often the 90 % interval of the model file holds the professional meter's value of a lot not seen; a set has one share."""
+    return {
+        "refits": len(trials),
+        "coverage": float(np.mean([t["held"] for t in trials])),
+        "half_width": float(np.mean([t["half_width"] for t in trials])),
     }
 
 
@@ -118,40 +151,34 @@ def white(sensor, unit):
 
 
 def temperature(sensor, optics, models, many=UNITS, cups=30):
-    """What a room of 15 to 45 degrees, and cups read 2 s after the meter was switched on, add to the same cups' values."""
+    """What a room of 15 to 45 degrees, and cups read 2 s after the meter was switched on, add to the same cups' values.
+
+    A sensor without a thermometer is also read after its white was laid on again in that room (`roast calibrate --again`).
+    """
     setting = Setting(sensor, optics, calibrated=True)
     _, opened = fitted(setting, 0, models, 1)
+    warm = replace(setting, room=(ROOM, ROOM), since=60.0)
     told = {}
-    for name, changed in (
-        ("cold_start", {"room": (23.0, 23.0), "since": 2.0}),
-        ("room_15_to_45", {"room": (15.0, 45.0), "since": 60.0}),
-    ):
-        moved = []
-        for unit in range(1, many + 1):
-            usual, other = (
-                opened.read(light(simulate.pairs(cups, 1, 777, unit, replace(setting, **how))).channels)
-                for how in (WARM, changed)
-            )
-            moved.append(other - usual)
-        moved = np.abs(np.concatenate(moved))
-        told[name] = {
-            "rms": float(np.sqrt(np.mean(moved**2))), "p99": float(np.quantile(moved, 0.99)), "most": float(moved.max())
-        }  # fmt: skip
-    return told
-
-
-def coverage(figures, models, refits, sensor="max3010x", cups=100):
-    """How often the 90 % interval of the model file holds the professional meter's value of a lot not seen; a refit has one share."""
-    shares, widths = [], []
-    for refit in range(refits):
-        setting = Setting(sensor, list(OPTICS)[refit % len(OPTICS)], calibrated=True, figures=figures)
-        unit = 1 + refit % UNITS
-        _, opened = fitted(setting, 500 + refit, models, unit)
-        new = simulate.pairs(cups, 1, 20_000 + refit, unit, setting)
-        said = opened.read(light(new).channels)
-        shares.append(np.mean(np.abs(said - new.reference) <= opened.half_width))
-        widths.append(opened.half_width)
-    return {"refits": refits, "coverage": float(np.mean(shares)), "half_width": float(np.mean(widths))}
+    for unit in range(1, many + 1):
+        usual = opened.read(light(simulate.pairs(cups, 1, 777, unit, warm)).channels)
+        other = float(np.random.default_rng([unit, 0x7E49]).uniform(15, 45))
+        cases = {
+            "cold_start": replace(setting, room=(ROOM, ROOM), since=2.0),
+            "room_15_to_45": replace(setting, room=(other, other), since=60.0),
+        }
+        if not units.sensor(sensor).thermometer:
+            cases["white_laid_on_again"] = replace(cases["room_15_to_45"], again=True)
+        for name, case in cases.items():
+            moved = opened.read(light(simulate.pairs(cups, 1, 777, unit, case)).channels) - usual
+            told.setdefault(name, []).append(np.abs(moved))
+    return {
+        name: {
+            "rms": float(np.sqrt(np.mean(np.square(moved)))),
+            "p99": float(np.quantile(moved, 0.99)),
+            "most": float(np.max(moved)),
+        }
+        for name, moved in told.items()
+    }
 
 
 def flags(sensor, many=UNITS, each=40):

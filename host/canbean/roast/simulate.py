@@ -52,6 +52,7 @@ class Setting:
         figures: how much differs between readings.
         room: least and most degrees Celsius of the room, evenly; None for one that people work in.
         since: seconds between power-up and every reading; None for whenever.
+        again: whether the unit's white was laid on again (`roast calibrate --again`) in the room of the first cup.
     """
 
     sensor: str = "max3010x"
@@ -60,6 +61,7 @@ class Setting:
     figures: Figures = preparation.FIGURES["middle"]
     room: tuple[float, float] | None = None
     since: float | None = None
+    again: bool = False
 
 
 USUAL = Setting()
@@ -73,14 +75,16 @@ class Meter:
         unit: which one.
         seed: of its noise and of the pieces of its references.
         room: degrees Celsius.
+        day: another one has other spots and noise; the pieces are the same.
     """
 
-    def __init__(self, unit: Unit, seed: int = 0, room: float = 23.0) -> None:
+    def __init__(self, unit: Unit, seed: int = 0, room: float = 23.0, day: int = 0) -> None:
         self.unit = unit
         self.room = room
         self.since = 0.0
-        self._rng = np.random.default_rng([seed, 0xCA11])
-        self._whites = TABLE * (1 + self._rng.normal(0, PIECE, calibrate.PIECES))
+        pieces = np.random.default_rng([seed, 0x91EC])
+        self._whites = TABLE * (1 + pieces.normal(0, PIECE, calibrate.PIECES))
+        self._rng = np.random.default_rng([seed, day, 0xCA11])
         self._laid = 0
         self._black = self._rng.normal(0, BLACK_PIECE) / 100
         self._light = np.zeros(len(optics.WAVELENGTHS))
@@ -121,9 +125,24 @@ class Meter:
 
 def calibration(unit: Unit, seed: int = 0, room: float = 23.0) -> Calibration:
     """A unit calibrated as `canbean roast calibrate` asks for it."""
-    meter = Meter(unit, seed, room)
+    return _calibrated(Meter(unit, seed, room), None)
+
+
+def calibrated_again(unit: Unit, before: Calibration, seed: int = 0, room: float = 23.0) -> Calibration:
+    """A calibration of a unit brought up to date in another room by its white alone, a minute after it was switched on."""
+    meter = Meter(unit, seed, room, day=1)
+    meter.since = 60.0
+    return _calibrated(meter, before)
+
+
+def _calibrated(meter: Meter, before: Calibration | None) -> Calibration:
+    unit = meter.unit
     guide = Guide(
-        unit.sensor, references.WHITES["ptfe-sheet"], references.BLACKS["toner"], coffee=unit.swapped
+        unit.sensor,
+        references.WHITES["ptfe-sheet"],
+        references.BLACKS["toner"],
+        coffee=unit.swapped,
+        before=before,
     )
     for step in guide.steps:
         meter.follow(step, guide)
@@ -206,6 +225,8 @@ def _read(
     names, decimals = meter.sensor.channels, (0,) * len(meter.sensor.channels)
     table = measured.counts.astype(np.float64)
     if setting.calibrated:
+        if setting.again:
+            made = calibrated_again(meter, made, unit, float(room[0]))
         table, decimals = made.apply(measured.counts, measured.celsius16) / 1000, (3,) * len(names)
     if measured.celsius16 is not None:
         names = (*names, "temperature")

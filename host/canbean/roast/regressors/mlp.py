@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HIDDEN = 6
 PENALTY = 0.1
 STARTS = 2
-STEPS = 150
+STEPS = 100
 LIMIT = 0.02
 """Points of root mean squared error that quantizing may add on the lots learned from."""
 REACH = 127
