@@ -2,6 +2,7 @@
 
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from canbean.board import Board, VirtualBoard, settings
 from canbean.cli import roast_calibrate
 from canbean.errors import BoardError
 from canbean.roast import pairs, simulate, units
+from canbean.roast.calibrate import PIECES, WHITES
 from canbean.roast.calibration import Calibration
 from canbean.roast.simulate import Setting
 from canbean_run import canbean, failed
@@ -150,7 +152,7 @@ def test_a_person_at_a_board(board, monkeypatch):
     asked = person(board, monkeypatch)
     done = canbean("roast", "calibrate", "--port", "P", "--unit", "bar-2")
     assert done.code == 0, done.err
-    assert asked == ["white", *(f"white {k}" for k in range(2, 9)), "black", "empty", "coffee"]
+    assert asked == ["white", *(f"white {k}" for k in range(2, WHITES + 1)), "black", "empty", "coffee"]
     kept = dict(board.lines)
     assert kept["baud"] == "115200"
     assert Calibration.parse(kept["calibration"]).unit == "bar-2"
@@ -160,13 +162,37 @@ def test_a_person_at_a_board(board, monkeypatch):
     assert "simulated" not in done.out
 
 
+def test_the_white_alone_is_laid_on_again_in_a_warmer_room(board, monkeypatch):
+    person(board, monkeypatch)
+    failed(canbean("roast", "calibrate", "--again"), "--port P")
+    failed(canbean("roast", "calibrate", "--port", "P", "--again", "--cups", "x.csv"), "--cups")
+    failed(canbean("roast", "calibrate", "--port", "P", "--again"), "calibrate again")
+    board.lines = ()
+    failed(canbean("roast", "calibrate", "--port", "P", "--again"), "without --again")
+    assert canbean("roast", "calibrate", "--port", "P", "--unit", "bar-2").code == 0
+    before = Calibration.parse(dict(board.lines)["calibration"])
+    board.meter.unit = replace(board.meter.unit, gain=tuple(0.95 * g for g in board.meter.unit.gain))
+    board.meter.unit = replace(board.meter.unit, window=tuple(0.95 * w for w in board.meter.unit.window))
+    asked = person(board, monkeypatch)
+    done = canbean("roast", "calibrate", "--port", "P", "--again", "--json")
+    assert done.code == 0, done.err
+    assert asked == ["white", *(f"white {k}" for k in range(2, PIECES + 1))]
+    after = Calibration.parse(dict(board.lines)["calibration"])
+    assert json.loads(done.out)["calibration"] == after.words()
+    assert after.unit == "bar-2"
+    for old, new in zip(before.channels, after.channels, strict=True):
+        assert new.gain / old.gain == pytest.approx(1 / 0.95, rel=0.01)
+        assert new.zero / old.zero == pytest.approx(0.95, rel=0.01)
+        assert new.alpha == old.alpha
+
+
 def test_a_person_who_mistakes_one_for_another_is_asked_again(board, monkeypatch):
     mistakes = {"black": "white", "empty": "black", "white 3": "black", "coffee": "white"}
     asked = person(board, monkeypatch, mistakes)
     done = canbean("roast", "calibrate", "--port", "P")
     assert done.code == 0, done.err
     assert asked == [
-        *("white", "white 2", "white 3", "white 3", *(f"white {k}" for k in range(4, 9))),
+        *("white", "white 2", "white 3", "white 3", *(f"white {k}" for k in range(4, WHITES + 1))),
         *("black", "black", "empty", "empty", "coffee", "coffee"),
     ]
     for words in (

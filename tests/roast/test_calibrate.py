@@ -37,6 +37,41 @@ def test_a_unit_is_calibrated_the_same_again():
     assert simulate.calibration(units.Unit.drawn(7), 7) == simulate.calibration(units.Unit.drawn(7), 7)
 
 
+@pytest.mark.parametrize("sensor", ["max3010x", "tcs34725"])
+def test_white_alone_brings_a_calibration_up_to_date(sensor):
+    unit, made = simulate.unit_of(sensor, 7)
+    worn = replace(unit, gain=tuple(0.93 * g for g in unit.gain), window=tuple(0.93 * w for w in unit.window))
+    again = simulate.calibrated_again(worn, made, 7)
+    light = np.full((1, len(unit.gain)), 0.1)
+
+    def read(meter, calibration):
+        celsius = meter.die([23.0], [60.0])
+        return calibration.apply(np.rint(meter.counts(light, celsius)), meter.celsius16(celsius))[0]
+
+    # spots of the white, twice; what the window sends back has faded with the light
+    assert read(worn, again) == pytest.approx(read(unit, made), rel=0.02)
+    assert (np.abs(read(worn, made) / read(unit, made) - 1) > 0.05).all()
+    assert again.empty == pytest.approx(made.empty, abs=40)
+    assert (again.unit, again.at) == (made.unit, made.at)
+
+
+def test_what_is_not_the_white_of_before_is_refused():
+    sensor = units.SENSORS["tcs34725"]
+    unit, made = simulate.unit_of("tcs34725", 3)
+    dim = replace(unit, gain=tuple(0.7 * g for g in unit.gain))
+    with pytest.raises(
+        CalibrationError, match=r"white: red reads 7.* % of what it did: this is not the white"
+    ):
+        simulate.calibrated_again(dim, made, 3)
+    with pytest.raises(CalibrationError, match="white 2: not read yet"):
+        guide = Guide(sensor, SHEET, TONER, before=made)
+        guide.taken["white"] = Series.of([[1000] * 4], None)
+        guide.finish("x", DAY)
+    two = simulate.unit_of("max3010x", 3)[1]
+    with pytest.raises(CalibrationError, match="2 channels, the sensor 4"):
+        calibrate.again(two, DAY, sensor.channels, [])
+
+
 def taken(**changes):
     """What `fit` is given of a unit that was treated well, and what is changed."""
     meter = simulate.Meter(units.Unit.drawn(6), 3)

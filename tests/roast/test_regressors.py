@@ -11,7 +11,7 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from canbean.errors import UsageError
 from canbean.roast import regressors, simulate
-from canbean.roast.regressors import Samples, neighbours, ridge
+from canbean.roast.regressors import Samples, _curve, mlp, neighbours, ridge
 from canbean.tiny.features import ONE
 
 
@@ -67,6 +67,47 @@ def test_integers_are_seeded_finite_and_close(name, samples):
     assert np.sqrt(np.mean((said - samples.reference) ** 2)) < 8
     assert first.features.decimals == samples.decimals
     assert first.scale == samples.scale
+
+
+def test_the_networks_gradient_is_that_of_its_loss():
+    rng = np.random.default_rng(5)
+    table, target = rng.normal(size=(7, 3)), rng.normal(size=7)
+    theta = [rng.normal(size=shape) for shape in ((3, 4), (4,), (4,), (1,))]
+    _, gradient = mlp.loss(theta, table, target)
+    steps = []
+    for part in theta:
+        for at in np.ndindex(part.shape):
+            ends = []
+            for sign in (1, -1):
+                part[at] += sign * 1e-6
+                ends.append(mlp.loss(theta, table, target)[0])
+                part[at] -= sign * 1e-6
+            steps.append((ends[0] - ends[1]) / 2e-6)
+    assert gradient == pytest.approx(np.array(steps), abs=1e-6)
+    found, least = mlp.descend(table, target, rng)
+    assert least < mlp.loss(theta, table, target)[0]
+    assert np.abs(mlp.loss(found, table, target)[1]).max() < 0.1
+
+
+def test_curves_share_an_index_that_rises_and_is_the_light(samples):
+    index = _curve.index_of(samples)
+    at = samples.table @ index.weights
+    assert at.std() == pytest.approx(1)
+    assert np.corrcoef(at, samples.reference)[0, 1] > 0.95
+    kinds = [regressors.family(name).fit(samples, 0).kind for name in ("quadratic", "power", "spline")]
+    assert len({(kind.weights.tobytes(), kind.bias, kind.shift, kind.intervals) for kind in kinds}) == 1
+    # of one channel that is a logarithm the light is the channel itself, and so it is of one that falls
+    x = np.linspace(10, 40, 12)
+    for value in (x, 400 / x):
+        one = Samples(value[:, None], (3,), 3 * x, np.arange(12), (0.0, 180.0))
+        light = _curve.index_of(one).light(one.table @ _curve.index_of(one).weights)
+        assert (np.diff(light) > 0).all()
+        assert abs(np.corrcoef(light, value)[0, 1]) > 0.99999
+    # a channel of no consequence turns the index by little
+    noise = np.random.default_rng(1).normal(0, 1, 12)
+    two = Samples(np.column_stack([x, noise]), (3, 3), 3 * x, np.arange(12), (0.0, 180.0))
+    weights = _curve.index_of(two).weights
+    assert abs(weights[1]) < 0.05 * abs(weights[0])
 
 
 def test_ridge_is_scikit_learns_and_its_integers_agree(samples):

@@ -8,28 +8,37 @@ import roast_trials
 from canbean.roast import quality
 from canbean.roast.preparation import FIGURES, QUIET
 
-MIDDLE = FIGURES["middle"]
-
 
 def test_a_model_of_one_unit_serves_the_others():
-    a = roast_trials.accuracy("max3010x", "kubelka-munk", FIGURES["least"], ["ridge"], 1, many=6, cups=20)
-    assert a["chosen"] == ["ridge"]
+    trials = [
+        roast_trials.trial("max3010x", k, FIGURES["least"], ["ridge"], many=12, cups=20) for k in (0, 3)
+    ]
+    assert [t["optics"] for t in trials] == ["kubelka-munk"] * 2
+    a = roast_trials.accuracy(trials, "kubelka-munk", FIGURES["least"])
+    assert a["chosen"] == {"ridge": 2}
+    assert a["sets"] == 2
     assert 1.0 < a["paired_unit"]["rmse"] < 2.0
     assert a["other_units"]["rmse"] < 2.0
     assert a["other_units_mean_within_2"] == 1
     assert 1.1 < a["perfect_meter_rmse"] < 1.5
+    # the other units are others, each time
+    assert len(trials[0]["others"]) in {3 * 20, 4 * 20}
+    told = roast_trials.coverage(trials)
+    assert told["refits"] == 2
+    assert 0.8 < told["coverage"] < 1
+    assert 2 < told["half_width"] < 5
 
 
 def test_temperature_is_taken_out():
     told = roast_trials.temperature("max3010x", "grains", ["ridge"], many=6, cups=10)
+    assert set(told) == {"cold_start", "room_15_to_45"}
     assert all(t["p99"] < 1 for t in told.values())
     assert told["room_15_to_45"]["rms"] > 0
 
 
-def test_intervals_are_those_of_the_model_file():
-    told = roast_trials.coverage(MIDDLE, ["ridge"], 3, cups=100)
-    assert 0.8 < told["coverage"] < 0.98
-    assert 2 < told["half_width"] < 5
+def test_without_a_thermometer_white_laid_on_again_takes_it_out():
+    told = roast_trials.temperature("tcs34725", "grains", ["ridge"], many=10, cups=10)
+    assert told["white_laid_on_again"]["rms"] < 1 < told["room_15_to_45"]["rms"]
 
 
 @pytest.mark.parametrize("sensor", ["max3010x", "tcs34725"])

@@ -19,13 +19,13 @@ from canbean.cli.output import json_line, note, results, waiting
 from canbean.errors import BoardError, CalibrationError, UsageError
 from canbean.roast import pairs, reading, references, simulate, units
 from canbean.roast.calibrate import Series
+from canbean.roast.calibration import Calibration
 from canbean.roast.guide import Guide, Step, known_cups
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from canbean.board import Board
-    from canbean.roast.calibration import Calibration
 
 PAUSE_S = 2.0
 """Between two readings: the white is watched for 40 s while the sensor warms up."""
@@ -57,6 +57,13 @@ def calibrate(
             metavar="PAIRS.csv", help="Of a calibrated unit: calibrate on cups of these lots instead."
         ),
     ] = None,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again",
+            help="Lay only the white of the board's calibration on again: in a room of another temperature, or as LEDs age.",
+        ),
+    ] = False,
     coffee: Annotated[
         bool,
         typer.Option("--coffee/--no-coffee", help="Ask for coffee, which tells clones with swapped LEDs."),
@@ -81,6 +88,10 @@ def calibrate(
 
     White, black and an empty window; each step is read again until it is right. Nothing is written before the last.
     """
+    if again and (port is None or cups is not None or swapped):
+        raise UsageError(
+            "--again takes the calibration of the board at --port P, and neither --cups nor --swapped"
+        )
     if port is None and not simulate_:
         raise UsageError("give --port P of a meter, or --simulate")
     with ExitStack() as stack:
@@ -89,7 +100,13 @@ def calibrate(
         guide = Guide(kind, references.white(white), references.black(black), coffee=coffee)
         if cups is not None:
             guide.cups = known_cups(pairs.read(cups), kind)
-        exchanged = board is not None and dict(settings.read(board).lines).get("swap") == "1"
+        kept = {} if board is None else dict(settings.read(board).lines)
+        exchanged = kept.get("swap") == "1"
+        if again:
+            if "calibration" not in kept:
+                raise CalibrationError(f"{port}: was never calibrated: do so without --again")
+            guide.before = Calibration.parse(kept["calibration"])
+            unit = guide.before.unit
         source: Source
         if simulate_:
             # a clone whose LEDs the driver already exchanges looks like any other

@@ -208,6 +208,10 @@ def again(before: Calibration, date: dt.date, names: Sequence[str], whites: Sequ
     Raises:
         CalibrationError: the LEDs would have changed by more than they do.
     """
+    if len(before.channels) != len(names):
+        raise CalibrationError(
+            f"the calibration has {len(before.channels)} channels, the sensor {len(names)}: calibrate from the beginning"
+        )
     found = []
     for known in whites:
         t = known.series.celsius16

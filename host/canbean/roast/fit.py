@@ -8,7 +8,7 @@ judged on (Varma and Simon, BMC Bioinformatics 2006). The rule of the choice is 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it publishes no type information
@@ -27,7 +27,6 @@ from canbean.tiny.regressor import POINT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
 
@@ -172,7 +171,7 @@ def fit(
     on = scale if isinstance(scale, Scale) else custom(*scale)
     families = list(regressors.chosen(models))
     # Threads cost more than they bring on tables of this size: twice the time on a busy laptop.
-    with threadpool_limits(limits=1), _trusted():
+    with threadpool_limits(limits=1), regressors.trusted():
         checked = check(pairs, on.span)
         shown = Shown(on, calibrated=is_calibrated(pairs) if calibrated is None else calibrated)
         return _fit(
@@ -303,15 +302,6 @@ def _held_out(
     for learn, left in splits:
         said[left] = readings(family.fit(learn, seed), samples.values[left])
     return said
-
-
-def _trusted() -> AbstractContextManager[None]:
-    """scikit-learn without its checks of every argument: an eighth of the time of a fit, on tables that were checked."""
-    from sklearn import config_context  # noqa: PLC0415 - slow to import
-
-    return cast(
-        "AbstractContextManager[None]", config_context(assume_finite=True, skip_parameter_validation=True)
-    )
 
 
 def _try_all(
