@@ -37,7 +37,7 @@ def test_columns_channels_and_decimals():
     # a board gives hundredths of a degree, however it is written
     assert p.decimals == (0, 0, 2)
     assert p.raw[1].tolist() == [20700, 37300, 2513]
-    assert p.take(("temperature", "red"))[0].tolist() == [2506, 20604]
+    assert p.raw[0].tolist() == [20604, 37182, 2506]
     assert p.reference.tolist() == [25, 26, 60.5, 61, 110, 111]
     assert p.cup[2] == "3"
     assert set(p.unit) == {"u"}
@@ -128,11 +128,6 @@ def test_warnings():
     assert checked(words).warnings == ("p.csv: column 'note' holds text and is not used",)
     still = b"lot,y,x,reference\n" + b"".join(b"l%d,5,%d,%d\n" % (i % 3, i, i) for i in range(8))
     assert checked(still).warnings == ("p.csv: channel 'y' never changes: it says nothing",)
-
-
-def test_a_missing_channel_is_named():
-    with pytest.raises(PairsError, match=r"no column 'blue' \(the sensor channels here: red, infrared"):
-        checked(GOOD).take(("red", "blue"))
 
 
 NAMES = (

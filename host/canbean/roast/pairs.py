@@ -93,18 +93,6 @@ class Pairs:
         """The channels as the integers a board has them in: value x 10^decimals, (n, c)."""
         return raw(self.channels, self.decimals)
 
-    def take(self, names: Sequence[str]) -> NDArray[np.int64]:
-        """The `raw` columns of these channels, in this order, (n, len(names)).
-
-        Raises:
-            PairsError: a channel is absent; the message names it.
-        """
-        for name in names:
-            if name not in self.channel_names:
-                have = ", ".join(self.channel_names)
-                raise PairsError(f"{self.name}: no column {name!r} (the sensor channels here: {have})")
-        return self.raw[:, [self.channel_names.index(name) for name in names]]
-
 
 def raw(channels: NDArray[np.float64], decimals: Sequence[int]) -> NDArray[np.int64]:
     """Sensor values (n, c) as integers: round(value x 10^decimals), halves up, as `canbean.tiny.features` reads them."""

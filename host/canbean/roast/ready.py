@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FAMILIES = ("cubic", "power", "quadratic", "ridge", "spline")
+FAMILIES = ("cubic", "power", "quadratic", "ridge", "spline", "blend")
 UNITS, LOTS, CUPS = 4, 8, 3
 """Of each optics."""
 SCALE = replace(DEFAULT, degrees=SCA_DEGREES)
