@@ -30,7 +30,7 @@ NOMINAL: Mapping[str, tuple[float, ...]] = {"max3010x": (-0.0065, -0.007)}
 """Relative change per degree Celsius of each channel where it cannot be measured: the middle of what is published."""
 ALPHA = (-0.012, 0.001)
 """No LED of these changes by more per degree: what does is a tile that moved."""
-WHITES, PIECES = 12, 6
+WHITES, PIECES = 12, 4
 """Times that white is laid on, and pieces of it that are, in turn, each at another spot: these differ by more than anything else here."""
 RISE = 1.5
 """Degrees Celsius that the die must warm up for a coefficient: its thermometer has steps of a sixteenth."""

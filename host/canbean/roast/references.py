@@ -2,7 +2,7 @@
 
 The absolute value of a reference matters little: a model learns from pairs whatever scale of reflectance its first unit was given. What
 moves a value from unit to unit is that their references differ, so every unit is best calibrated on pieces of one sheet, and white is
-laid on twelve times, six pieces in turn at other spots. Nothing here depends on the thickness of a heap of powder: a solid is as thick as its label says.
+laid on twelve times, four pieces in turn at other spots. Nothing here depends on the thickness of a heap of powder: a solid is as thick as its label says.
 
 The window with nothing above it is the third reference and the surest: in the dark nothing comes back but what the window itself sends.
 
@@ -57,14 +57,14 @@ WHITES: Mapping[str, Reference] = {
     for r in (
         Reference(
             "ptfe-sheet",
-            "six pieces of one white PTFE sheet, 10 mm thick, sanded matt with P400 paper, on a white card",
+            "four pieces of one white PTFE sheet, 10 mm thick, sanded matt with P400 paper, on a white card",
             (93.5, 94.0, 94.0, 94.0, 93.5),
             0.8,
             "published at 450 nm, judged to 880 nm",
         ),
         Reference(
             "ptfe-tape",
-            "six pieces of white PTFE thread tape, 20 layers wound flat (1.5 mm or more), on a white card",
+            "four pieces of white PTFE thread tape, 20 layers wound flat (1.5 mm or more), on a white card",
             (96.0, 95.0, 94.0, 93.5, 91.0),
             1.5,
             "published for films of 0.5 mm to 500 nm, judged to 880 nm",
