@@ -356,3 +356,14 @@ def test_the_scale_and_the_interval_go_into_the_model(small):
     assert int(shown.half(90 * 256)) == round(small.half_width * 256)
     f = fitting.fit(simulate.pairs(9, 2, seed=3), scales.SCALES["agtron-gourmet"], models=["ridge"])
     assert meter.load(f.model).shown.scale.degree(64 * 256) == "Medium"
+
+
+def test_what_falls_is_not_blended_beside_what_rises(monkeypatch):
+    monkeypatch.setattr(
+        fitting, "rises", lambda regressor, samples: isinstance(regressor.kind, polynomial.Polynomial)
+    )
+    f = fitting.fit(simulate.pairs(14, 2, seed=3), models=["cubic", "quadratic", "ridge", "blend"])
+    assert f.blend == {"ridge": 1.0}
+    monkeypatch.setattr(fitting, "rises", lambda regressor, samples: False)
+    f = fitting.fit(simulate.pairs(14, 2, seed=3), models=["cubic", "quadratic", "ridge", "blend"])
+    assert set(f.blend) == {"cubic", "quadratic"}
