@@ -177,6 +177,7 @@ def test_the_white_alone_is_laid_on_again_in_a_warmer_room(board, monkeypatch):
     done = canbean("roast", "calibrate", "--port", "P", "--again", "--json")
     assert done.code == 0, done.err
     assert asked == ["white", *(f"white {k}" for k in range(2, PIECES + 1))]
+    assert "run for a minute" in done.err
     after = Calibration.parse(dict(board.lines)["calibration"])
     assert json.loads(done.out)["calibration"] == after.words()
     assert after.unit == "bar-2"

@@ -115,7 +115,7 @@ def calibrate(
             unit = drawn.name
         else:
             assert board is not None
-            source = _Person(board)
+            source = _Person(board, "have run for a minute" if again else "have been off for ten minutes")
         for step in guide.steps:
             _do(step, guide, source, patient=not simulate_)
         made, measured, turned = guide.finish(unit, dt.datetime.now(tz=dt.UTC).astimezone().date())
@@ -205,11 +205,9 @@ def _series(step: Step, source: Source) -> Series:
 class _Person:
     """A board, and a person who lays things on it."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, state: str) -> None:
         self.board = board
-        note(
-            "calibration: the meter should have been off for ten minutes; ctrl-C ends, and leaves the board as it was"
-        )
+        note(f"calibration: the meter should {state}; ctrl-C ends, and leaves the board as it was")
 
     def lay(self, step: Step) -> None:
         typer.prompt(f"{step.name}: {step.words}; then press Enter", default="", show_default=False, err=True)
