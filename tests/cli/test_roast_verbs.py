@@ -28,7 +28,7 @@ def test_fit_prints_the_table_and_says_simulated(folder):
     )
     assert "ridge *" in done.out
     assert "monotone" in done.out
-    for words in ("rule: of those within one standard error", "interval: ±", "Bland-Altman", "Deming"):
+    for words in ("rule: within 50 ms on the board the blend", "interval: ±", "Bland-Altman", "Deming"):
         assert words in done.out
     assert "simulated data" in done.out
     assert done.out.endswith("it reads what the sensor counts: it is for the meter of these pairs alone\n")

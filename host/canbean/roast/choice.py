@@ -1,11 +1,12 @@
 """Which of the fitted models a meter gets: error first, then that it never falls, then what it takes of the board.
 
-The rule, which `roast fit` prints: of the models within the board's milliseconds, take the one of the least error on lots
-left out, and all that are within one standard error of it, since with some tens of pairs so small a difference is chance (Breiman et
-al., "Classification and Regression Trees", 1984, section 3.4.3); if one of these never falls on the path (`canbean.roast.monotone`),
-only those; of them the blend, since what its members have learned of that chance differs and partly cancels; where it is not among
-them the one of the fewest bytes, for a larger model is the likelier one to have learned it. With a single channel the best of those
-that never fall, always and by error alone: curves of one variable cost alike.
+The rule, which `roast fit` prints, of the models within the board's milliseconds: the blend, if it never falls on the path
+(`canbean.roast.monotone`) and is within two standard errors of the least error on lots left out. What its members have learned of
+chance differs and partly cancels, while the least of a dozen errors is itself partly luck. Else all that are within one standard error of
+the least, since with some tens of pairs so small a difference is chance (Breiman et al., "Classification and Regression Trees", 1984,
+section 3.4.3); if one of these never falls, only those; of them the one of the fewest bytes, for a larger model is the likelier one to
+have learned that chance. With a single channel the best of those that never fall, always and by error alone: curves of one variable
+cost alike.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 
 BOARD_MS = 50.0
 RULE = (
-    f"of those within one standard error of the least error on lots left out, and {BOARD_MS:g} ms on the board, the blend, else the "
-    "fewest bytes; one that never falls if there is one (with one channel: the least error of those that never fall)"
+    f"within {BOARD_MS:g} ms on the board the blend, if it never falls and is within two standard errors of the least error on lots left "
+    "out; else of those within one standard error the fewest bytes, one that never falls if there is one (with one channel: the least "
+    "error of those that never fall)"
 )
 
 
@@ -67,6 +69,9 @@ def choose(candidates: Sequence[Candidate], *, one_channel: bool) -> str:
     rising = [c for c in order if c.monotone]
     if one_channel:
         return (rising or order)[0].name
-    near = [c for c in order if c.rmse <= order[0].rmse + order[0].deviation]
+    least = order[0]
+    if any(c.name == BLEND and c.rmse <= least.rmse + 2 * least.deviation for c in rising):
+        return BLEND
+    near = [c for c in order if c.rmse <= least.rmse + least.deviation]
     near = [c for c in near if c.monotone] or near
-    return min(near, key=lambda c: (c.name != BLEND, c.size, c.rmse, c.name)).name
+    return min(near, key=lambda c: (c.size, c.rmse, c.name)).name
