@@ -209,7 +209,7 @@ def _fit(
             "Measure again, or take the column out"
         )
     # A calibration has taken the die's temperature out; pairs are made in a room of nearly one temperature, and a model
-    # that is given it follows chance: 2.3 points at 15 and 45 degrees, 0.1 without (simulated, `tools/bench roast`).
+    # that is given it follows chance.
     moving = [
         k
         for k, channel in enumerate(pairs.channel_names)
