@@ -9,7 +9,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# how long an example takes is the machine's affair
+hypothesis.settings.register_profile("canbean", deadline=None)
+hypothesis.settings.load_profile("canbean")
 
 ROOT = Path(__file__).resolve().parents[1]
 FIRMWARE = ROOT / "firmware"

@@ -75,7 +75,7 @@ def impatient(monkeypatch):
 CODE = "ran.append({text!r})\nfor i in range(3):\n    print(i * 7)\n"
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.integers(0, 2**32),
     st.sampled_from([0, 1000, 150, 60]),

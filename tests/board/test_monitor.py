@@ -5,7 +5,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from board_cases import ALERT_EVERY, random_frames, stand_in
@@ -220,7 +220,6 @@ def test_a_silent_board_is_tried_again(good, monkeypatch):
         heard.until(lambda: heard.alerts == [7])
 
 
-@settings(deadline=None)
 @given(
     st.integers(0, 150),
     st.sets(st.integers(1, 150)),

@@ -50,7 +50,7 @@ def test_every_frame_is_handled_once_and_in_order(monkeypatch, window, rate):
         assert memory.console.link.noise > 0
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.integers(0, 400),
     st.sampled_from([2, 10, 120]),
@@ -113,7 +113,7 @@ def test_an_alert_that_the_board_no_longer_has_is_counted(monkeypatch):
     assert (counts.alerts, counts.missed) == (13, 1)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(frames_strategy, st.integers(0, 1 << 16))
 def test_any_frames_survive_a_very_bad_cable(frames, seed):
     memory = MemoryBoard(window=20, rate=0.0, seed=seed)

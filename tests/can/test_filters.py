@@ -100,7 +100,7 @@ def test_a_bank_that_is_not_needed_repeats_the_other():
     ]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(filters=both, seed=st.integers(0, 99))
 def test_the_chip_behind_its_driver_receives_just_that(filters, seed):
     # As the gateway hands the section to the driver.

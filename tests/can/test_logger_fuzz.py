@@ -192,7 +192,7 @@ def gvret_lines():
     return st.lists(good | wounded, min_size=1, max_size=30)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(lines=gvret_lines())
 def test_gvret_lines_read_fast_are_read_as_the_others(lines):
     text = "\n".join(line for line in lines if line.strip() and line.strip()[0] != "#") + "\n"
@@ -235,7 +235,7 @@ def tables(draw, fd, buses, earliest):
 
 
 @pytest.mark.parametrize("name", ["a.gvret.csv", "a.gvret.csv.gz"])
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(frames=tables(True, 255, -9 * 10**15))
 def test_gvret_csv_gives_back_what_was_written(tmp_path_factory, name, frames):
     path = tmp_path_factory.mktemp("log") / name
@@ -245,7 +245,7 @@ def test_gvret_csv_gives_back_what_was_written(tmp_path_factory, name, frames):
     assert log.frames.equals(frames)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(frames=tables(False, 9, 0))
 def test_crtd_gives_back_what_was_written(tmp_path_factory, frames):
     path = tmp_path_factory.mktemp("log") / "a.crtd"

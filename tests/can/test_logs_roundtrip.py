@@ -39,7 +39,7 @@ def tables(draw, plain):
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(frames=tables(plain=False))
 def test_labelled_csv_gives_back_what_was_written(tmp_path_factory, name, frames):
     path = tmp_path_factory.mktemp("log") / name
@@ -50,7 +50,7 @@ def test_labelled_csv_gives_back_what_was_written(tmp_path_factory, name, frames
 
 
 @pytest.mark.parametrize("name", ["a.log", "a.log.gz"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(frames=tables(plain=True))
 def test_candump_gives_back_what_was_written(tmp_path_factory, name, frames):
     path = tmp_path_factory.mktemp("log") / name

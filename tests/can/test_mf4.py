@@ -276,7 +276,7 @@ def tables(draw):
 
 
 @pytest.mark.parametrize("name", ["a.mf4", "a.mf4.gz"])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(frames=tables(), size=st.sampled_from([1, 7, 1000]))
 def test_it_gives_back_what_was_written(tmp_path_factory, name, frames, size):
     path = tmp_path_factory.mktemp("log") / name

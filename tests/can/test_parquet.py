@@ -181,7 +181,7 @@ def tables(draw):
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "a.parquet.gz"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(frames=tables(), rows=st.sampled_from([1, 7, 1000]))
 def test_it_gives_back_what_was_written(tmp_path_factory, name, frames, rows):
     path = tmp_path_factory.mktemp("log") / name

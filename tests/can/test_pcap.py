@@ -279,7 +279,7 @@ NAMES = st.text("abc XYZ019_-é,車", min_size=1, max_size=12)
 @pytest.mark.parametrize(
     ("name", "names"), [("a.pcap", st.just("can0")), ("a.pcapng", NAMES), ("a.pcapng.gz", NAMES)]
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_they_give_back_what_was_written(tmp_path_factory, name, names, data):
     frames, rows = data.draw(tables(names)), data.draw(st.sampled_from([1, 7, 1000]))

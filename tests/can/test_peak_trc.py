@@ -110,7 +110,7 @@ def tables(draw):
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(frames=tables())
 def test_what_was_written_is_read(tmp_path_factory, frames):
     path = tmp_path_factory.mktemp("log") / "a.trc"

@@ -93,7 +93,7 @@ def test_rounds_follow_each_other_in_rhythm():
     assert (done.rounds, done.frames) == (3, 300)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.lists(st.integers(0, 10**7), min_size=1, max_size=40),
     st.sampled_from([0.1, 0.5, 1.0, 3.0, 1000.0]),

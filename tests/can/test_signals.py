@@ -114,7 +114,7 @@ def check(base, frames, message_of):
     return decoded
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1))
 def test_random_databases_and_payloads(seed):
     rng = np.random.default_rng(seed)

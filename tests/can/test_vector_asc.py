@@ -158,7 +158,7 @@ def tables(draw):
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(frames=tables())
 def test_what_was_written_is_read(tmp_path_factory, frames):
     path = tmp_path_factory.mktemp("log") / "a.asc"
@@ -168,7 +168,7 @@ def test_what_was_written_is_read(tmp_path_factory, frames):
     assert log.frames.equals(frames)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(frames=tables())
 def test_python_can_reads_what_was_written(tmp_path_factory, frames):
     path = tmp_path_factory.mktemp("log") / "a.asc"

@@ -134,7 +134,7 @@ def tables(draw):
 
 
 @pytest.mark.parametrize("name", ["a.blf", "a.blf.gz"])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(frames=tables(), rows=st.sampled_from([1, 7, 1 << 18]))
 def test_what_was_written_is_read(tmp_path_factory, name, frames, rows):
     path = tmp_path_factory.mktemp("log") / name

@@ -55,7 +55,7 @@ def held(frames, form):
 
 
 @pytest.mark.parametrize("ending", sorted(formats.writers()))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(frames=tables(), rows=st.sampled_from([1, 3, 1 << 18]))
 def test_what_is_written_comes_back(tmp_path_factory, ending, frames, rows):
     path = tmp_path_factory.mktemp("log") / f"a{ending}"

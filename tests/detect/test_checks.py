@@ -197,14 +197,14 @@ def test_ids_out_of_order_or_unknown_are_refused():
         Checks.from_bytes(Checks((IdChecks(2, 8, ()),)).to_bytes(), 6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_sections_come_back(seed):
     checks = random_checks(np.random.default_rng(seed))
     assert Checks.from_bytes(checks.to_bytes(), IDS) == checks
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 2**32), st.data())
 def test_a_damaged_section_is_refused_or_whole(seed, data):
     section = bytearray(random_checks(np.random.default_rng(seed)).to_bytes())

@@ -35,7 +35,7 @@ def others(data, byte):
     return np.delete(data, byte, axis=1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     algorithm=st.integers(0, len(ALGORITHMS) - 1),
     initial=st.integers(0, 255),
@@ -56,7 +56,7 @@ def test_any_crc_8_is_found_and_its_ends_solved_for(*, algorithm, initial, final
     assert check.log2_false <= -EVIDENCE_BITS
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     family=st.sampled_from(["XOR", "sum", "negative sum"]),
     constant=st.integers(0, 255),

@@ -144,7 +144,7 @@ def test_the_same_log_gives_the_same_bytes(clean, learned):
     assert len(content) == 16 + -(-14 * len(learned.table.row) // 4) * 4
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_a_section_comes_back_and_a_damaged_one_is_refused_or_another(seed):
     rng = np.random.default_rng(seed)

@@ -20,7 +20,7 @@ def constant(n, seed=0, size=8):
     return np.tile(row, (n, 1))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     lowest=st.integers(0, 63),
     width=st.integers(2, 12),

@@ -67,7 +67,7 @@ def test_with_unknown_ids_it_is_close_to_the_best(everything):
     assert np.mean(ratios) > 0.995
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(
     seed=st.integers(0, 1 << 20),
     n=st.integers(2, 20),

@@ -71,7 +71,7 @@ def test_flip_rates_and_hamming_distances():
     assert one.hamming[3] == 9
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     order=st.sampled_from([LITTLE, BIG]),
     length=st.integers(9, 16),
@@ -117,7 +117,7 @@ def test_neighbours_are_told_apart(order):
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(2, 6), st.integers(0, 5), st.integers(0, 99))
 def test_an_enumeration_is_recovered(count, lowest, seed):
     rng = np.random.default_rng(seed)

@@ -127,7 +127,7 @@ def test_the_section_round_trips(learned):
     assert Fingerprint.from_bytes(content).to_bytes() == content
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=2000)
 @given(st.data())
 def test_a_damaged_section_is_refused_or_reads(learned, data):
     content = bytearray(learned.fingerprint.to_bytes())

@@ -85,7 +85,7 @@ def test_a_long_pause_is_one_window(clean, other):
     assert 1000 in windows.at
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_windows_are_what_a_plain_count_gives(seed):
     rng = np.random.default_rng(seed)
@@ -113,7 +113,7 @@ def test_the_same_log_gives_the_same_bytes(clean, learned):
     assert len(learned.to_bytes()) < 400
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_a_section_comes_back_and_a_damaged_one_is_refused_or_another(seed):
     rng = np.random.default_rng(seed)

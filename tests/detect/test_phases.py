@@ -58,7 +58,7 @@ def test_a_burst_of_three_and_a_lone_frame():
     assert found.describe()["clocks"] == 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.integers(0, 19), min_size=2, max_size=4, unique=True),
     st.sampled_from([5_000, 20_000, 1_000_000]),

@@ -279,7 +279,7 @@ ALERTS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ATTACKS, ALERTS, st.integers(-(2**40), 2**50))
 def test_a_constant_shift_of_time_changes_nothing(attacks, alerts, shift):
     frames = log(60.0, attacks, every_us=100_000)
@@ -291,7 +291,7 @@ def test_a_constant_shift_of_time_changes_nothing(attacks, alerts, shift):
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ATTACKS, ALERTS, ALERTS, st.integers(0, 5))
 def test_shares_are_shares_and_counts_agree(attacks, alerts, twin, seed):
     frames = log(60.0, attacks, every_us=100_000)
@@ -307,7 +307,7 @@ def test_shares_are_shares_and_counts_agree(attacks, alerts, twin, seed):
     assert (outcome["precision"] is None) == (not alerts)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ATTACKS, ALERTS, TIMES)
 def test_an_alert_more_that_is_false_never_raises_precision(attacks, alerts, when):
     frames = log(60.0, attacks, every_us=100_000)

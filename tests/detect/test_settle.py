@@ -26,7 +26,7 @@ def usual(fingerprint):
     return {key: tuple(map(unbucket, edges)) for key, *edges in zip(keys, *columns, strict=True)}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 1 << 20), lost=st.booleans())
 def test_edges_move_outward_by_what_was_seen_and_no_further_than_the_bound(seed, lost):
     rng = np.random.default_rng(seed)

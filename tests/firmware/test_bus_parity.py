@@ -24,7 +24,7 @@ def cases(seed):
     return of, table
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32))
 def test_crowds_and_shares(seed):
     of, table = cases(seed)
@@ -46,7 +46,7 @@ def test_crowds_and_shares(seed):
             assert board.now[AT.CROWD_S] < 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32), st.integers(0, SCORE_CAP - 1), st.integers(0, 20))
 def test_unknown_ids(seed, bits, burst):
     rng = np.random.default_rng(seed)

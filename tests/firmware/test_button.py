@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import firmware_drivers
@@ -31,7 +31,6 @@ class Hand:
         return sum(self.hold(level ^ i & 1, 1) for i in range(ms))
 
 
-@settings(deadline=None)
 @given(st.integers(0, 1 << 31), st.lists(st.tuples(st.integers(40, 900), st.integers(0, 25)), max_size=6))
 def test_a_press_is_one(start, presses):
     hand = Hand(start)
@@ -41,7 +40,6 @@ def test_a_press_is_one(start, presses):
     assert hand.hold(1, 2000) == 0
 
 
-@settings(deadline=None)
 @given(st.integers(1, 29), st.integers(2, 200))
 def test_noise_is_none(ms, quiet):
     hand = Hand()

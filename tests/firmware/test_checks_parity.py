@@ -45,7 +45,7 @@ def case(seed, m=400):
     return checks, *random_frames(rng, checks, m)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.integers(0, 2**32))
 def test_host_and_firmware_say_the_same(seed):
     checks, frames, row, epoch = case(seed)

@@ -94,7 +94,7 @@ def expected(known, table):
     return [line_of(alert).decode() for alert in replay(Gateway(known), table).alerts]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_periods_are_right_across_the_wrap(seed):
     known, table, start = drawn(seed)

@@ -30,7 +30,7 @@ def drawn(name, seed, m=400):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32))
 def test_host_and_firmware_judge_alike(name, seed):
     detector, traffic, sleep_us = drawn(name, seed)

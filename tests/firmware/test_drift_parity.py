@@ -43,7 +43,7 @@ def rows_for(traffic):
     return [row[:4] for row in board_rows(traffic)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(seed=st.integers(0, 2**32))
 def test_host_and_firmware_judge_alike(seed):
     detector, traffic, sleep_us = drawn(seed)

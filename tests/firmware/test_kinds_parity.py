@@ -47,7 +47,7 @@ def on_cpython(model):
 
 @pytest.mark.parametrize("tag", KINDS)
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_host_is_firmware_on_cpython(tag, seed):
     rng = np.random.default_rng(seed)
     model = KINDS[tag][2](rng)

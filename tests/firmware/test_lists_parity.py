@@ -44,7 +44,7 @@ def _rest(rule):
     return rule.key, rule.mask, rule.value, rule.care
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(written())
 def test_a_rule_as_a_board_reads_it_means_the_same(text):
     for rule in Rules.parse([text]):

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import firmware_drivers
@@ -60,7 +60,6 @@ def done(reading):
 # --- statistics
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(counts, counts, st.integers(-700, 1400)), min_size=5, max_size=5))
 def test_the_middle_of_samples_as_on_the_host(samples):
     reading = done(made(Fed(samples)))
@@ -81,7 +80,6 @@ print([middle(sorted(one)) for one in {samples}])
     assert json.loads(vm.run(code)) == host.middle(samples).tolist()
 
 
-@settings(deadline=None)
 @given(st.permutations([100, 101, 102, 103, 99999]), st.permutations([5000, 5001, 5002, 5003, 0]))
 def test_one_wild_sample_does_nothing(red, infrared):
     reading = done(made(Fed([(a, b, 400) for a, b in zip(red, infrared, strict=True)])))

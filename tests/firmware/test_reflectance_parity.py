@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from canbean.board import firmware
@@ -29,7 +29,6 @@ def board_reflectances(board, counts, celsius16):
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(deadline=None)
 def test_the_firmware_on_cpython(seed):
     rng = np.random.default_rng(seed)
     c = random_calibration(rng)
@@ -55,7 +54,6 @@ def board_judges(judge, counts, dark, spread, full, milli, empty):  # noqa: PLR0
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(deadline=None)
 def test_quality_on_cpython(seed):
     rng = np.random.default_rng(seed)
     case = random_measurements(rng, 40, int(rng.integers(1, 5)))

@@ -25,7 +25,7 @@ TAGS = ("POLY", "SPLN", "KNNS", "RBFS", "FRST", "DENS", "BLND")
 
 @pytest.mark.parametrize("tag", TAGS)
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_host_is_firmware_on_cpython(tag, seed):
     rng = np.random.default_rng(seed)
     regressor = random_regressor(rng, tag)
@@ -38,7 +38,6 @@ def test_host_is_firmware_on_cpython(tag, seed):
 
 
 @given(seed=st.integers(0, 2**32 - 1), beyond=st.integers(-2, 2))
-@settings(deadline=None)
 def test_features_are_the_hosts(seed, beyond):
     rng = np.random.default_rng(seed)
     front = Features(tuple(random_channel(rng) for _ in range(6)))

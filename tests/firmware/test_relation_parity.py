@@ -24,7 +24,7 @@ def on_cpython(name, section, traffic):
 
 @pytest.mark.parametrize("name", NAMES)
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_host_is_firmware_on_cpython(name, seed):
     rng = np.random.default_rng(seed)
     detector = random_detector(name, rng)

@@ -51,7 +51,7 @@ def case(seed, m=400):
     return rules, rows, said
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_host_and_firmware_say_the_same(seed):
     rules, rows, said = case(seed)

@@ -40,7 +40,7 @@ def test_lines_disturbed_at_any_byte_give_a_whole_sample_or_words(scenes, kind, 
         assert all(text.startswith(f"the {name} ") and "I2C wires" in text for text, _ in words)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.sets(st.integers(0, 700), max_size=40), st.booleans())
 def test_readings_on_bad_lines_are_right_or_there_are_words(faults, late):
     for kind, counts in (("max3010x", [50_000, 110_000]), ("tcs34725", [6720, 5040, 3360, 13_440])):

@@ -29,7 +29,7 @@ def answers(board, readings):
 
 @pytest.mark.parametrize("tag", TAGS)
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_host_is_firmware_on_cpython(tag, seed):
     predictor, readings = random_predictor(np.random.default_rng(seed), tag)
     board = firmware.module("predictor").Predictor(predictor.sections())
@@ -39,7 +39,7 @@ def test_host_is_firmware_on_cpython(tag, seed):
 
 @pytest.mark.parametrize("tag", ["FRST", "RBFS", "POLY"])
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_kinds_at_the_edges_of_their_features(tag, seed):
     rng = np.random.default_rng(seed)
     features, outputs = int(rng.choice([1, 3, 63])), int(rng.integers(1, 5))

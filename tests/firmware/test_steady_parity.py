@@ -91,7 +91,7 @@ def on_cpython(of, log):
     return space["run"](board, words, Section(of.to_bytes()), frame_records(log)[1])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 2**32))
 def test_host_and_firmware_say_the_same(seed):
     of, log = cases(seed)

@@ -203,7 +203,7 @@ def test_an_incident_that_finds_no_heap_is_counted_or_waits(board, part):
     assert [(one["number"], one["skipped"]) for one in board.listed()[0]] == [(1 + lost, 1)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, 40), max_size=80))
 def test_writes_are_rare_and_every_incident_is_stored_or_counted(pauses):
     board = Board(Flash())
@@ -254,7 +254,7 @@ def whole_numbers(board):
             return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 9), st.integers(0, 63), st.integers(1, 255))
 def test_a_damaged_record_is_skipped_and_counted(which, at, change):
     flash = Flash()

@@ -66,7 +66,7 @@ def last_layer_wide(rng):
 
 @pytest.mark.parametrize("bits", [32, 64])
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_the_kernel_is_the_host(bits, seed):
     rng = np.random.default_rng(seed)
     network = edge_network(rng) if rng.random() < 0.9 else Dense((last_layer_wide(rng),), -127, 127)

@@ -48,7 +48,7 @@ def compared(seed, bits, m=160):
 
 
 @pytest.mark.parametrize("bits", [32, 64])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32))
 def test_the_kernel_equals_its_twin(bits, seed):
     compared(seed, bits)

@@ -25,14 +25,14 @@ def compared(before, blob):
     return said[0], bytes(buffers[0][before + 1 : end - 3])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=58).map(TYPED), st.integers(0, 9))
 def test_whole_packets(content, before):
     blob = packets(np.frombuffer(content, np.uint8).reshape(-1, 1)).tobytes()
     assert compared(before, blob) == (True, content)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=20).map(TYPED), st.integers(0, 200), st.integers(1, 255))
 def test_damaged_packets(content, place, harm):
     blob = bytearray(packets(np.frombuffer(content, np.uint8).reshape(-1, 1)).tobytes())

@@ -77,7 +77,7 @@ def edge_features(rng, kind, rows):
 @pytest.mark.parametrize("bits", [32, 64])
 @pytest.mark.parametrize("name", NAMES)
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_the_kernel_is_the_host(name, bits, seed):
     rng = np.random.default_rng(seed)
     kind = MAKE[name](rng)
@@ -145,7 +145,7 @@ def test_a_section_not_as_long_as_it_says_is_refused(name, kernel):
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_a_damaged_forest_is_refused_or_stays_inside(seed):
     """`Kernel` fails at any access outside the section, the features or the scores."""
     rng = np.random.default_rng(seed)
@@ -226,7 +226,7 @@ def front_cases(rng, rows=8):
 
 @pytest.mark.parametrize("bits", [32, 64])
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_the_front_end_in_viper_is_the_host(bits, seed):
     front, readings = front_cases(np.random.default_rng(seed))
     kernel = Kernel(FOLDER / "features_viper.py", "apply", bits)

@@ -84,7 +84,7 @@ PLAYS = {
 
 @pytest.mark.parametrize("bits", [32, 64])
 @pytest.mark.parametrize("name", PLAYS)
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(seed=st.integers(0, 2**32))
 def test_the_kernel_equals_its_twin(name, bits, seed):
     PLAYS[name](np.random.default_rng(seed), Twins(name, bits))

@@ -103,7 +103,7 @@ def gateways(rng, m=400):
     return Gateway(known, checks, rules=rules_for(rng, table) if rng.random() < 0.5 else Rules()), table
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 2**32))
 def test_host_and_firmware_raise_the_same_alerts(seed):
     gateway, table = gateways(np.random.default_rng(seed))
@@ -113,7 +113,7 @@ def test_host_and_firmware_raise_the_same_alerts(seed):
     assert raised.unscored == unscored
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_rules_have_the_last_word(seed):
     rng = np.random.default_rng(seed)
@@ -127,7 +127,7 @@ def test_rules_have_the_last_word(seed):
     assert not [a for a in raised.alerts if a.kind == "missing" and gateway.rules.allows_id(a.key)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32))
 def test_every_score_is_the_same(seed):
     rng = np.random.default_rng(seed)

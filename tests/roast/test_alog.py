@@ -58,7 +58,7 @@ def test_other_writers_of_the_format(text, wanted):
 
 
 @given(st.dictionaries(NAMES, VALUES, max_size=8), st.integers(0, 1000), st.text(min_size=1, max_size=9))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_dict_keeps_everything_else(found, ground, system):
     entries = {"ground_color": ground, "color_system": system}
     text = repr(found).encode("utf-8", "surrogatepass")
@@ -68,7 +68,7 @@ def test_any_dict_keeps_everything_else(found, ground, system):
 
 
 @given(st.binary(max_size=80) | st.text("{}[]()'\"\\,:#-1a \n\r\0", max_size=80).map(str.encode))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_bytes_are_a_log_or_one_clear_line(text):
     try:
         found = alog.colours(text, "x.alog")
@@ -82,7 +82,7 @@ def test_any_bytes_are_a_log_or_one_clear_line(text):
 
 
 @given(st.integers(0, len(LOG) - 1), st.binary(max_size=4))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_damaged_log_is_refused_or_kept(at, put):
     text = LOG[:at] + put + LOG[at + 3 :]
     try:

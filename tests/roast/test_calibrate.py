@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from canbean.errors import CalibrationError, UsageError
@@ -130,7 +130,6 @@ def test_what_is_wrong_gets_one_line(changes, says):
 
 
 @given(st.lists(st.floats(0, 262_143), min_size=10, max_size=10), st.floats(-40, 85))
-@settings(deadline=None)
 def test_no_numbers_bring_it_down(counts, celsius):
     n = np.array(counts).reshape(5, 1, 2)
     series = [Series.of(row, [16 * celsius]) for row in n]

@@ -247,7 +247,7 @@ WORDS = st.sampled_from(
 ) | st.text(max_size=12)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(WORDS | st.floats(1, 150), max_size=30))
 def test_whatever_is_typed_it_goes_on(tmp_path_factory, typed):
     """No answer raises anything but a clear refusal, which changes nothing; the files hold what the session says."""

@@ -142,7 +142,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_what_is_written_reads_back_the_same(data):
     n, c = data.draw(st.integers(1, 7)), data.draw(st.integers(1, 4))

@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import PolynomialFeatures
@@ -25,7 +25,6 @@ def samples():
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=60), st.integers(2, 10))
-@settings(deadline=None)
 def test_a_lot_is_never_split(lots, most):
     lot = np.array(lots)
     folds = regressors.folds(lot, most)

@@ -108,7 +108,7 @@ def trained(rng, sizes=(6, 8, 3)):
 
 
 @given(seed=st.integers(0, 2**32 - 1), bits=st.sampled_from([8, 16]), rule=st.sampled_from(RULES))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_a_quantized_network_is_close_whole_and_can_be_said_elsewhere(seed, bits, rule):
     network, x = trained(np.random.default_rng(seed))
     model = quantized(network, x, bits=bits, rule=rule)
@@ -150,7 +150,7 @@ def test_an_outlier_is_cut_off_where_that_pays():
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_scores_are_points_whatever_they_lie_around(seed):
     rng = np.random.default_rng(seed)
     network, x = trained(rng, (4, 6, 1))

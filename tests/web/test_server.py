@@ -212,7 +212,7 @@ def steady(start):
     return start()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.binary(max_size=200))
 def test_noise_does_not_stop_it(steady, noise):
     with socket.create_connection(("127.0.0.1", steady.port), timeout=5) as link:
