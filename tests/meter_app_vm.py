@@ -25,7 +25,7 @@ class On:
             lambda data: self.written.append(bytes(data)),
         )
         board.slot, board.settings, board.refused = path, settings, None
-        self.console = roastmeter.start(board)
+        self.console = roastmeter.finish(roastmeter.start(board))
         self.app = self.console.application
 
     def lines(self):

@@ -13,18 +13,19 @@ _FAR = const(320)  # 1/16 degrees from the temperature of the calibration
 
 # -> digest, regressor; with it the scale. Imported here, so that a board whose heap is too small can still say so.
 def load(path, sensor=None):
-    from canbean.fit import fit
     from canbean.kinds import TAGS
     from canbean.model import Model
-    from canbean.regressor import Regressor
-    from canbean.scale import Scale
 
     known = ("META", "GOLD", "FEAT", "BLND") + TAGS
     model = Model(path, "roastmeter", known)
-    # the check's code leaves the heap
+    # the check's code leaves the heap before what follows comes
     del sys.modules["canbean.verify"], canbean.verify
     if "canbean.hmac" in sys.modules:
         del sys.modules["canbean.hmac"], canbean.hmac
+    from canbean.fit import fit
+    from canbean.regressor import Regressor
+    from canbean.scale import Scale
+
     fit(bytes(model.read("META")), sensor)
     regressor = Regressor({tag: model.read(tag) for tag in known[2:] if tag in model.sections})
     for given, answers in model.golden():
@@ -45,7 +46,7 @@ class RoastMeter:
         self.lines = console.lines
         # of commands/time.py: the wall clock at time 0; of metering.py: when the calibration is too old, in seconds of uptime
         self.clock = self.epoch = self.expires = None
-        self.sensor = self.display = self.button = self.reflectance = self.reading = None
+        self.sensor = self.display = self.button = self.reflectance = self.reading = self.regressor = None
         # what was read last, in 1/256 point where it may be believed, and of what
         self.quality = "no sensor"
         self.score = self.counts = self.celsius = None
@@ -63,25 +64,13 @@ class RoastMeter:
         self.due = 0
         console.commands["read"] = self.read
         self.line_rate = board.set_rate
+        console.refused = None
         try:
             self.sensor = board.open_sensor()
-            console.model, self.regressor = load(board.slot, self.sensor)
-            self.raw = [0] * self.regressor.channels
             self.display = board.open_display()
             self.button = board.open_button()
-            if board.settings is not None:
-                console.rare("load", ())
-            else:
-                console.refused = None
-            if not self.reading:
-                from canbean.begin import begin
-
-                begin(self)
         except Exception as error:
             console.refused = str(error) or type(error).__name__
-            console.model = console.turn = None
-            if board.slot != "model.cbm":
-                console.rare("refused", console.refused)
 
     # A piece of a reading, or what is to be done with one: the line waits for no more.
     def turn(self):
@@ -188,8 +177,31 @@ def numbers(values):
 
 
 def start(board):
-    return RoastMeter(board).console
+    return RoastMeter(board)
+
+
+# The rest, for which what runs before it leaves the heap. -> the console
+def finish(app):
+    console = app.console
+    board = app.board
+    try:
+        if console.refused:
+            raise ValueError(console.refused)
+        console.model, app.regressor = load(board.slot, app.sensor)
+        app.raw = [0] * app.regressor.channels
+        if board.settings is not None:
+            console.rare("load", ())
+        if not app.reading:
+            from canbean.begin import begin
+
+            begin(app)
+    except Exception as error:
+        console.refused = str(error) or type(error).__name__
+        console.model = console.turn = None
+        if board.slot != "model.cbm":
+            console.rare("refused", console.refused)
+    return console
 
 
 def main(board):
-    start(board).run()
+    finish(start(board)).run()

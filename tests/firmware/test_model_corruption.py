@@ -15,7 +15,7 @@ from canbean.errors import ModelError
 from canbean.tiny import cbm
 from model_cases import KEY, KINDS, KNOWN, METERS, application, damaged, forged, hostile, open_on_host, small
 
-HEAP = "64K"
+HEAP = "80K"
 OPEN = """
 import gc, sys
 from canbean.model import Model

@@ -40,7 +40,7 @@ def test_native_code_is_in_files_of_its_own():
 
 @pytest.mark.parametrize("architecture", [None, "xtensa"])
 def test_a_board_of_unknown_processor_gets_bytecode_only(tmp_path, architecture):
-    firmware.build(tmp_path, "roastmeter", "linux", architecture=architecture)
+    firmware.build(tmp_path, "gateway", "linux", architecture=architecture)
     made = {path.stem for path in tmp_path.rglob("*_viper.mpy")}
     assert made == ({path.stem for path in FILES} if architecture else set())
     bytecode = (tmp_path / "canbean" / "dense.mpy").read_bytes()
