@@ -119,6 +119,16 @@ def test_what_is_shown(capsys):
     assert shown(capsys, {"type": "hello"}) == ""
 
 
+def test_a_bus_that_is_not_well_is_said_once(capsys):
+    screen = _Screen(Monitor("nowhere"), as_json=False)
+    deaf = "no MCP2515 answers: check its power, SPI wires and CS"
+    for bus in ("ok", deaf, deaf, None, "ok"):
+        screen.show(Record({"type": "status", "bus": bus}, b""))
+    assert capsys.readouterr().out == f"the bus: {deaf}\nthe bus: ok\n"
+    screen.show(Record({"type": "status"}, b""))
+    assert capsys.readouterr().out == ""
+
+
 def test_the_status_in_a_line():
     values = {
         "frames": 1234,

@@ -334,6 +334,9 @@ class Board:
 
 
 def _reason(error: OSError) -> str:
+    if "multiple access" in str(error):
+        # pyserial's words where somebody else has read what was there
+        return "or another program reads from this port too: close that one"
     return error.strerror or str(error)
 
 

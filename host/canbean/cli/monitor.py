@@ -105,6 +105,7 @@ class _Screen:
     def __init__(self, following: Monitor, *, as_json: bool) -> None:
         self.following = following
         self.as_json = as_json
+        self._bus: str | None = "ok"
 
     def show(self, record: Record) -> None:
         if self.as_json:
@@ -128,6 +129,10 @@ class _Screen:
             )
         elif kind == "error":
             words, style = f"the board says: {said['reason']}", "magenta"
+        elif kind == "status" and said.get("bus") not in {None, self._bus}:
+            # a gateway that hears nothing raises no alert either
+            self._bus = said["bus"]
+            words, style = f"the bus: {self._bus}", "" if self._bus == "ok" else "magenta"
         else:
             return
         results.print(words, style=style, markup=False)
