@@ -1,6 +1,5 @@
-# MCP2515 on SPI (Microchip DS20001801): its frames straight into the ring's records, and its state. One transaction
-# reads a receive buffer and frees it; where the chip's INT pin is wired and no filters are set, a frame needs no other: into
-# empty buffers it comes first into buffer 0. What sets the chip up is in mcp2515_setup.py and leaves the heap again.
+# MCP2515 on SPI (Microchip DS20001801): frames into the ring's records, and its state. A transaction reads a buffer and frees it; with
+# INT wired and no filters a frame needs no other: into empty buffers it comes first into buffer 0. Set up by mcp2515_setup.py.
 import sys
 
 import drivers
