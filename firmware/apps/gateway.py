@@ -4,7 +4,7 @@ import sys
 
 import canbean
 from canbean import const
-from canbean.console import Console
+from canbean.console import Console, refuse
 
 _SLICE = const(16)  # frames between two looks at the serial line
 _REPLAY = const(5)  # seconds without a packet after which a replay is over
@@ -204,10 +204,8 @@ def finish(app):
         if app.bus and not app.rate:
             app.begin((board.BITRATE, True))
     except Exception as error:
-        console.refused = str(error) or type(error).__name__
-        console.model = console.turn = app.watch = app.bus = None
-        if board.slot != "model.cbm":
-            console.rare("refused", console.refused)
+        app.watch = app.bus = None
+        refuse(console, error)
     return console
 
 

@@ -4,7 +4,7 @@ import sys
 
 import canbean
 from canbean import decimal
-from canbean.console import Console
+from canbean.console import Console, refuse
 
 
 # -> digest, predictor, names of classes. Imported here, so that a board whose heap is too small can still say so.
@@ -66,9 +66,7 @@ class AnyModel:
             if board.settings is not None:
                 console.rare("load", ())
         except Exception as error:
-            console.refused = str(error) or type(error).__name__
-            if board.slot != "model.cbm":
-                console.rare("refused", console.refused)
+            refuse(console, error)
 
     # Of the status line.
     def counts(self):

@@ -4,7 +4,7 @@ import sys
 
 import canbean
 from canbean import const
-from canbean.console import Console
+from canbean.console import Console, refuse
 from canbean.decimal import text
 
 _AGAIN = const(1000)  # milliseconds until a sensor that went away is tried again
@@ -196,10 +196,7 @@ def finish(app):
 
             begin(app)
     except Exception as error:
-        console.refused = str(error) or type(error).__name__
-        console.model = console.turn = None
-        if board.slot != "model.cbm":
-            console.rare("refused", console.refused)
+        refuse(console, error)
     return console
 
 

@@ -122,3 +122,11 @@ class Console:
                 return
             except Exception as error:
                 self.error(error)
+
+
+# Why an application has no model: it stays on the line and says so, and where the model was sent, the one before gets its turn.
+def refuse(console, error):
+    console.refused = str(error) or type(error).__name__
+    console.model = console.turn = None
+    if console.board.slot != "model.cbm":
+        console.rare("refused", console.refused)

@@ -37,20 +37,18 @@ class Model:
         return self.place(tag, 0, self.size(tag))
 
     def part(self, tag, start, length):
-        if start + length > self.size(tag):
-            raise ValueError("section " + tag + " is too short")
-        self.file.seek(self.sections[tag][0] + start)
-        return self.file.read(length)
+        return bytes(self.place(tag, start, length))
 
     # The same where it lies, if that is in flash: it takes no heap. Numbers of several bytes are made from a copy, for an
     # array of a view is one of its bytes.
     def place(self, tag, start, length):
-        if not self.memory:
-            return self.part(tag, start, length)
         if start + length > self.size(tag):
             raise ValueError("section " + tag + " is too short")
         start += self.sections[tag][0]
-        return self.memory[start : start + length]
+        if self.memory:
+            return self.memory[start : start + length]
+        self.file.seek(start)
+        return self.file.read(length)
 
     # The same, of a section that is long enough, into the bytes of a view.
     def into(self, tag, start, view):

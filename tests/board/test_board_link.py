@@ -52,6 +52,24 @@ def test_a_port_with_nobody_behind_it():
         os.close(slave)
 
 
+def test_a_port_that_another_program_reads_too(monkeypatch):
+    memory = MemoryBoard()
+    monkeypatch.setattr(link.serial, "serial_for_url", lambda *args, **kwargs: memory)
+    board = Board("memory", clock=memory.clock)
+
+    def read(_size):
+        # pyserial's own words
+        raise link.serial.SerialException(
+            "device reports readiness to read but returned no data (device disconnected or multiple access on port?)"
+        )
+
+    memory.read = read
+    with pytest.raises(
+        BoardError, match="went away: it was unplugged, or another program reads from this port too"
+    ):
+        list(board.read())
+
+
 def test_a_board_that_talks_before_and_after_a_reset(monkeypatch):
     memory = MemoryBoard()
     memory.outgoing += b"\xff\x00 ets Jan  8 2013,rst cause:2\r\nhalf a line" + lines_of(1)[20:]

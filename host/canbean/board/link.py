@@ -184,8 +184,7 @@ class Board:
         self.early: list[Record] = []
         self.hello: dict[str, Any] = {}
         self.refusal: str | None = None
-        found = _WITH_BAUD.fullmatch(port)
-        device, baud = (found[1], int(found[2])) if found else (port, baud)
+        device, baud = line_of(port, baud)
         try:
             # never wait inside pyserial for longer than a moment
             self._serial = serial.serial_for_url(device, baudrate=baud, timeout=0.02, write_timeout=2)
@@ -333,10 +332,16 @@ class Board:
         self.close()
 
 
+def line_of(port: str, baud: int = BAUD) -> tuple[str, int]:
+    """Device and bits per second of a port, which may have them at its end: `PORT@9600`."""
+    found = _WITH_BAUD.fullmatch(port)
+    return (found[1], int(found[2])) if found else (port, baud)
+
+
 def _reason(error: OSError) -> str:
     if "multiple access" in str(error):
         # pyserial's words where somebody else has read what was there
-        return "or another program reads from this port too: close that one"
+        return "it was unplugged, or another program reads from this port too: close that one"
     return error.strerror or str(error)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from canbean.board import Board, settings, update
+from canbean.board.link import line_of
 from canbean.cli.board_key import BoardKey, secret_of
 from canbean.cli.logs import AsJson
 from canbean.cli.output import json_line, note, progress, results
@@ -105,7 +106,7 @@ def settings_(
         now = settings.read(board)
         baud = dict(now.lines).get("baud")
     if baud is not None and any(command.startswith("set baud ") for command in commands):
-        device = port.rpartition("@")[0] or port
+        device, _ = line_of(port)
         note(
             f"a line of {baud} baud is {device}@{baud} from now on; back: canbean board settings --port {device}@{baud} --unset baud"
         )

@@ -105,7 +105,7 @@ class _Screen:
     def __init__(self, following: Monitor, *, as_json: bool) -> None:
         self.following = following
         self.as_json = as_json
-        self._bus: str | None = "ok"
+        self._bus = "ok"
 
     def show(self, record: Record) -> None:
         if self.as_json:

@@ -23,7 +23,9 @@ def places() -> list[Path]:
     if sys.platform == "darwin":
         return list(Path("/Volumes").glob("*"))
     return [
-        place for root in ("/media/*", "/media", "/run/media/*") for place in Path("/").glob(f"{root[1:]}/*")
+        *Path("/media").glob("*/*"),
+        *Path("/media").glob("*"),
+        *Path("/run/media").glob("*/*"),
     ]
 
 
