@@ -82,11 +82,8 @@ def wait(ms):
 def open_serial():
     return wait, readinto, write
 """
-# That VM has its files under /input, no random numbers, and a collector that misses what its callers hold: it only
-# collects here, at the top, after calls that write over stale words of its stack. The frame raises an alert: what that
-# takes once is in. Addresses there are as small as many numbers of a model, so that a number may seem to hold a whole
-# module: the least of a few runs counts, each with everything at other addresses.
-ON_32_BIT = """
+# That VM has its files under /input and no random numbers; nothing is collected unless it is asked for.
+STAND_INS = """
 import gc, os, sys
 os.chdir("/input")
 sys.path.insert(0, "/input")
@@ -99,7 +96,11 @@ sys.modules["os"] = Os
 class Gc:
     collect = lambda: None
 sys.modules["gc"] = Gc
-{mount}
+"""
+# Its collector misses what callers hold: it only collects here, at the top, after calls that write over stale words of its
+# stack. The frame raises an alert: what that takes once is in. Addresses there are as small as many numbers of a model, so that a number may seem to hold a whole
+# module: the least of a few runs counts, each with everything at other addresses.
+ON_32_BIT = """{stand_ins}{mount}
 shift = bytearray({shift})
 import array, binascii, errno, hashlib, struct
 gc.collect()
@@ -151,22 +152,30 @@ def ledger(
     The driver of the smallest board is in, and the stub `board` for the board's own file. With `romfs` the firmware lies
     in a ROMFS, whose bytes do not count: a board has them in flash. -1 where what it says does not contain all of `shows`.
     """
-    tree = folder / "tree"
-    shutil.copytree(firmware.folder(), tree)
-    (tree / "boards" / "ledger.py").write_text(board)
-    with mock.patch.object(firmware, "folder", return_value=tree):
-        firmware.build(folder, app, "ledger", model=cbm.read(model_path))
-    shutil.rmtree(tree)
-    shutil.copy(model_path, folder / "model.cbm")
+    load = build(model_path, folder, app, "ledger", board)
     if romfs:
         _into_romfs(folder)
     mount, here = (MOUNT, ()) if romfs else ("", ("model.cbm",))
-    load = re.search(r"load = canbean\.(\w+)", (folder / "main.py").read_text())
-    assert load
+    stand_ins = STAND_INS.format(here=here)
     codes = [
-        ON_32_BIT.format(shift=shift, mount=mount, here=here, load=load[1], shows=shows) for shift in SHIFTS
+        ON_32_BIT.format(stand_ins=stand_ins, shift=shift, mount=mount, load=load, shows=shows)
+        for shift in SHIFTS
     ]
     return min(_taken(folder, code) for code in codes)
+
+
+def build(model_path: Path, folder: Path, app: str, name: str, board: str) -> str:
+    """An application joined for its model and a board's file of that name and text, in a folder; what loads its files there."""
+    tree = folder / "tree"
+    shutil.copytree(firmware.folder(), tree)
+    (tree / "boards" / f"{name}.py").write_text(board)
+    with mock.patch.object(firmware, "folder", return_value=tree):
+        firmware.build(folder, app, name, model=cbm.read(model_path))
+    shutil.rmtree(tree)
+    shutil.copy(model_path, folder / "model.cbm")
+    load = re.search(r"load = canbean\.(\w+)", (folder / "main.py").read_text())
+    assert load
+    return load[1]
 
 
 def _into_romfs(folder: Path) -> None:

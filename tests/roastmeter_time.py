@@ -9,19 +9,15 @@ the flash's time for files.
 from __future__ import annotations
 
 import json
-import re
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
-from unittest import mock
 
+import gateway_ledger
 import roastmeter_ledger
-from canbean.board import firmware
 from canbean.detect.board_cost import FUEL_PER_INSTRUCTION
-from canbean.tiny import cbm
 from canbean.tiny.cost import CYCLES_PER_INSTRUCTION
 from fuel_load import FUEL
 
@@ -57,20 +53,7 @@ sys.stdout.flush()
 os._exit(0)
 """
 
-SCRIPT = """
-import gc, os, sys
-os.chdir("/input")
-sys.path.insert(0, "/input")
-gc.disable()
-class Os:
-    urandom = bytes
-    stat = os.stat
-    listdir = lambda: ("model.cbm",)
-sys.modules["os"] = Os
-class Gc:
-    collect = lambda: None
-sys.modules["gc"] = Gc
-import array, binascii, errno, hashlib, struct
+SCRIPT = """{stand_ins}import array, binascii, errno, hashlib, struct
 before = gc.mem_alloc()
 if {upto}:
     # main.py is a text that the board compiles
@@ -146,17 +129,10 @@ def spent(model: Path, folder: Path, turns: int, *, late: int = 0) -> list[Spent
         turns: how many.
         late: looks at the sensor, of four, that find no sample yet.
     """
-    tree = folder / "tree"
-    shutil.copytree(firmware.folder(), tree)
-    (tree / "boards" / "timed.py").write_text(roastmeter_ledger.board_of(late=late))
-    with mock.patch.object(firmware, "folder", return_value=tree):
-        firmware.build(folder, "roastmeter", "timed", model=cbm.read(model))
-    shutil.rmtree(tree)
-    shutil.copy(model, folder / "model.cbm")
-    load = re.search(r"load = canbean\.(\w+)", (folder / "main.py").read_text())
-    assert load
+    load = gateway_ledger.build(model, folder, "roastmeter", "timed", roastmeter_ledger.board_of(late=late))
+    stand_ins = gateway_ledger.STAND_INS.format(here=("model.cbm",))
     stages = [(0, 0), (1, 0), *((2, n) for n in range(turns + 1))]
-    scripts = [SCRIPT.format(upto=upto, load=load[1], turns=n) for upto, n in stages]
+    scripts = [SCRIPT.format(stand_ins=stand_ins, upto=upto, load=load, turns=n) for upto, n in stages]
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, str(folder)],
         input=json.dumps(scripts),

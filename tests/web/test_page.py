@@ -163,6 +163,19 @@ def test_a_meter_that_is_unplugged_is_said_and_comes_back(quiet, start, meter):
     assert "there again" in shown(quiet, "state")
 
 
+def begin_kenya(page):
+    """A session of one lot, until its first cup is to be put on our meter."""
+    asked(page, "Which roasts")
+    type_in(page, "Kenya")
+    asked(page, "About where")
+    press(page, "?")
+    asked(page, "Which other")
+    press(page, "That is all")
+    asked(page, "Next:")
+    press(page, "Kenya: it is filled")
+    asked(page, "put it on our meter")
+
+
 def test_a_whole_pairing_by_the_page(quiet, start, meter, tmp_path):
     quiet.open(start(), width=360, height=780)
     asked(quiet, "Which roasts")
@@ -220,15 +233,7 @@ def test_a_whole_pairing_by_the_page(quiet, start, meter, tmp_path):
 def test_the_professional_meter_on_its_own_port(quiet, start, meter, tmp_path):
     with Button() as other, ReferenceMeter(other.port) as reference:
         quiet.open(start(reference=reference), width=360, height=780)
-        asked(quiet, "Which roasts")
-        type_in(quiet, "Kenya")
-        asked(quiet, "About where")
-        press(quiet, "?")
-        asked(quiet, "Which other")
-        press(quiet, "That is all")
-        asked(quiet, "Next:")
-        press(quiet, "Kenya: it is filled")
-        asked(quiet, "put it on our meter")
+        begin_kenya(quiet)
         # of an earlier cup
         other.press(b"55.0")
         press(quiet, "It lies there: read it")
@@ -248,15 +253,7 @@ def test_the_professional_meter_on_its_own_port(quiet, start, meter, tmp_path):
 
 def test_a_cup_that_cannot_be_read_is_said(quiet, start, meter):
     quiet.open(start())
-    asked(quiet, "Which roasts")
-    type_in(quiet, "Kenya")
-    asked(quiet, "About where")
-    press(quiet, "?")
-    asked(quiet, "Which other")
-    press(quiet, "That is all")
-    asked(quiet, "Next:")
-    press(quiet, "Kenya: it is filled")
-    asked(quiet, "put it on our meter")
+    begin_kenya(quiet)
     meter.reading = EMPTY
     press(quiet, "It lies there: read it")
     quiet.wait("document.getElementById('error').textContent.includes('nothing lies on the window')")
