@@ -27,7 +27,7 @@ FLAGS = (
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 )
-START_S = 60
+START_S = 120
 
 
 def find():
@@ -111,7 +111,7 @@ class Browser:
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
-    def wait(self, script, seconds=20):
+    def wait(self, script, seconds=120):
         """Wait until an expression is true."""
         end = time.monotonic() + seconds
         while not (value := self.run(script)):

@@ -230,6 +230,22 @@ def test_a_whole_pairing_by_the_page(quiet, start, meter, tmp_path):
     asked(quiet, "1 pair of 1 lot is kept")
 
 
+def test_an_event_that_comes_late_takes_nothing_away(quiet, start):
+    quiet.open(start())
+    asked(quiet, "Which roasts")
+    quiet.run("window.before = pairing.state, null")
+    type_in(quiet, "Kenya")
+    asked(quiet, "About where")
+    quiet.run("byId('text').value = '7'")
+    quiet.run("pairing.show(before)")
+    assert "About where" in shown(quiet, "question")
+    assert quiet.run("byId('text').value") == "7"
+    # a session that began anew counts from 0 again
+    quiet.run("pairing.show({...before, run: 'another'})")
+    asked(quiet, "Which roasts")
+    assert quiet.run("byId('text').value") == ""
+
+
 def test_the_professional_meter_on_its_own_port(quiet, start, meter, tmp_path):
     with Button() as other, ReferenceMeter(other.port) as reference:
         quiet.open(start(reference=reference), width=360, height=780)

@@ -6,7 +6,6 @@ The board's half is `firmware/drivers/feed.py`.
 from __future__ import annotations
 
 import secrets
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from canbean.board import packets
 from canbean.board.alerts import Alerts
+from canbean.board.awake import awake
 from canbean.board.link import NEEDS_KEY, OTHER_KEY
 from canbean.board.update import authenticated
 from canbean.errors import BoardError, LogError
@@ -137,7 +137,7 @@ def feed(
     speed: float | None = None,
     progress: Callable[[int], None] | None = None,
     key: bytes | None = None,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float] = awake,
 ) -> Counts:
     """Replay frames onto a board, from its reset state.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import re
-import time
 import zlib
 from bisect import bisect_right
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import serial
 
+from canbean.board.awake import awake
 from canbean.errors import BoardError, RefusedError
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class Board:
         port: str,
         timeout: float = 5.0,
         baud: int = BAUD,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = awake,
         lines: Lines | None = None,
     ) -> None:
         """Open the port and wait for the board's hello.
@@ -249,12 +249,12 @@ class Board:
         Raises:
             BoardError: the board has been silent for so long, or the port is gone.
         """
-        end = time.monotonic() + silence
-        while time.monotonic() < end:
+        end = awake() + silence
+        while awake() < end:
             for record in self.read():
                 yield record
                 # what is done with a record may take its time
-                end = time.monotonic() + silence
+                end = awake() + silence
         raise BoardError(
             f"{self.port}: the board has said nothing for {silence:g} s: is it still plugged in?"
         )
@@ -274,8 +274,8 @@ class Board:
         Raises:
             BoardError: as `ask`.
         """
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
+        end = awake() + timeout
+        while awake() < end:
             for record in self.read():
                 if record.values["type"] == kind:
                     return record

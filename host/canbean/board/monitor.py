@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from canbean.board.alerts import Alerts
+from canbean.board.awake import awake
 from canbean.board.feed import APP
 from canbean.board.link import NEEDS_KEY, Board, Lines, Record
 from canbean.board.update import sealed
@@ -67,7 +68,7 @@ class Monitor:
         since: int | None = None,
         key: bytes | None = None,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = awake,
         wall: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 import serial
 
+from canbean.board.awake import awake
 from canbean.board.link import unopened
 from canbean.errors import BoardError, UsageError
 
@@ -67,7 +68,7 @@ class ReferenceMeter:
         form: str = "plain",
         baud: int | None = None,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = awake,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Open its port; a Tonino is greeted.

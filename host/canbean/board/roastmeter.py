@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from canbean.board import settings
+from canbean.board.awake import awake
 from canbean.board.link import Board, Record
 from canbean.errors import BoardError, RefusedError
 
@@ -85,7 +86,7 @@ def read(board: Board) -> Record:
 
 def read_any(
     board: Board,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float] = awake,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Record:
     """What the meter read last, once it has read anything since it started.
@@ -102,7 +103,7 @@ def read_any(
 
 def fresh(
     board: Board,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float] = awake,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Record:
     """A reading that began after now: the meter reads all the time, and tells what it read last.
@@ -127,7 +128,7 @@ def sensed(
     board: Board,
     counts: Sequence[int],
     celsius16: int | None,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float] = awake,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Record:
     """What a board without a sensor, as the virtual one, reads when its sensor would count this.

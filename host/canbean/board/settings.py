@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from canbean.board import update
+from canbean.board.awake import awake
 from canbean.board.link import BAUD
 from canbean.can.frames import key_text
 from canbean.detect.patterns import pattern_text
@@ -101,8 +101,8 @@ def read(board: Board, timeout: float = 5.0) -> Settings:
     board.command("settings")
     lines: list[tuple[str, str]] = []
     unused: dict[str, None] = {}
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
+    end = awake() + timeout
+    while awake() < end:
         for record in board.read():
             said = record.values
             if said["type"] == "setting":

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from canbean.board.awake import awake
 from canbean.board.feed import feed
 from canbean.board.update import authenticated
 from canbean.can.frames import parse_key
@@ -81,7 +81,7 @@ def listen(
     seconds: int,
     frames: Frames | None = None,
     key: bytes | None = None,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float] = awake,
 ) -> Listened:
     """Let a gateway listen to the clean bus for some seconds.
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from canbean.board.awake import awake
 from canbean.board.packets import packets
 from canbean.errors import BoardError, ModelError
 from canbean.tiny import cbm
@@ -96,13 +96,13 @@ def put(
     if ask(board, f"put {what} {len(content)} {digest}", "put", key).values["done"]:
         # its ROMFS holds that very model
         return
-    got, heard = 0, time.monotonic()
+    got, heard = 0, awake()
     while True:
         end = min((got // WINDOW + 1) * WINDOW, len(content))
         board.write(b"".join(part(content, at) for at in range(got, end, PART)))
-        quiet = time.monotonic() + QUIET_S
+        quiet = awake() + QUIET_S
         answered = False
-        while not answered and time.monotonic() < quiet:
+        while not answered and awake() < quiet:
             for record in board.read():
                 if record.values["type"] == "error":
                     raise BoardError(f"{board.port}: the board refuses the {what}: {board.refusal}")
@@ -112,10 +112,10 @@ def put(
                 if record.values["type"] == "put":
                     if record.values["done"]:
                         return
-                    got, heard, answered = int(record.values["got"]), time.monotonic(), True
+                    got, heard, answered = int(record.values["got"]), awake(), True
         if answered and progress is not None:
             progress(got)
-        if time.monotonic() - heard > GIVE_UP_S:
+        if awake() - heard > GIVE_UP_S:
             raise BoardError(f"{board.port}: the board took {got} of {len(content)} bytes, then fell silent")
 
 
@@ -174,17 +174,17 @@ def greeting(board: Board, before: str, timeout: float = 30.0) -> None:
     Raises:
         BoardError: it says an error instead, there is none in time, or the board is gone.
     """
-    end = time.monotonic() + timeout
-    asked = time.monotonic() + 2.0
-    while time.monotonic() < end:
+    end = awake() + timeout
+    asked = awake() + 2.0
+    while awake() < end:
         for record in board.read():
             if record.values["type"] == "hello" and record.values["boot"] != before:
                 return
             if record.values["type"] == "error" and record.values["boot"] == before:
                 raise board.refused("restart")
-        if time.monotonic() > asked:
+        if awake() > asked:
             board.command("hello")
-            asked = time.monotonic() + 2.0
+            asked = awake() + 2.0
     raise BoardError(
         f"{board.port}: the board did not start again within {timeout:g} s: switch it off and on"
     )

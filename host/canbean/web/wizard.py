@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
@@ -49,15 +50,17 @@ class Wizard:
         self._reference = reference
         self._lock = threading.Lock()
         self._measuring = threading.Lock()
+        self._run = secrets.token_hex(4)
         self._turn = 0
 
     def state(self) -> dict[str, Any]:
-        """The session as a page shows it; `turn` names the question."""
+        """The session as a page shows it; `turn` names the question, and rises while `run` stays the same."""
         with self._lock:
             return self._state()
 
     def _state(self) -> dict[str, Any]:
         return {
+            "run": self._run,
             "turn": self._turn,
             **as_json(self._session),
             "reads_reference": self._reference is not None,

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from mpremote.transport import TransportError, TransportExecError
 
+from canbean.board.awake import awake
+
 if TYPE_CHECKING:
     import serial
 
@@ -115,12 +117,12 @@ class Careful:
         """All that the board says to a command; empty where that, or the command, was lost and nothing ran."""
         self._line.read(self._line.in_waiting)
         self._line.write(command.encode() + b"\x04")
-        said, heard = b"", time.monotonic()
+        said, heard = b"", awake()
         while not ANSWER.search(said) and (follow or RAN not in said):
             if self._line.in_waiting:
                 said += self._line.read(self._line.in_waiting)
-                heard = time.monotonic()
-            elif time.monotonic() - heard > (RUN_S if RAN in said else PATIENCE_S):
+                heard = awake()
+            elif awake() - heard > (RUN_S if RAN in said else PATIENCE_S):
                 more = self._recover()
                 # it may have begun meanwhile
                 return said + more if RAN in said + more else b""
@@ -133,8 +135,8 @@ class Careful:
         said = b""
         for _ in range(TRIES):
             self._line.write(b"\x03\x01")
-            end = time.monotonic() + PATIENCE_S
-            while time.monotonic() < end and not said.endswith(READY):
+            end = awake() + PATIENCE_S
+            while awake() < end and not said.endswith(READY):
                 said += self._line.read(self._line.in_waiting)
                 time.sleep(0.01)
             if said.endswith(READY):

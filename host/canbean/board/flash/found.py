@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from canbean.board.awake import awake
 from canbean.board.link import Board
 from canbean.errors import BoardError
 
@@ -61,13 +61,13 @@ def wait(port: str, baud: int, seconds: float) -> Found:
     Raises:
         BoardError: it does not in time.
     """
-    end = time.monotonic() + seconds
+    end = awake() + seconds
     while True:
         # a port that is the board's own USB goes away and comes back
         found = ask(port, baud, 3.0)
         if found.hello:
             return found
-        if time.monotonic() >= end:
+        if awake() >= end:
             raise BoardError(
                 f"{port}: the firmware is on the board and does not say hello within {seconds:g} s: press the board's reset button "
                 "and run the same command again; 'canbean board shell' shows what MicroPython says"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 from mpremote.transport import TransportError
 from mpremote.transport_serial import SerialTransport
 
+from canbean.board.awake import awake
 from canbean.board.flash.careful import Careful
 from canbean.errors import BoardError
 
@@ -125,9 +126,9 @@ class Repl:
     def _attempt(self, seconds: float) -> bool:
         """Interrupt whatever runs, or starts, again and again, until a prompt answers."""
         line = self._transport.serial
-        end = time.monotonic() + seconds
+        end = awake() + seconds
         said = b""
-        while time.monotonic() < end:
+        while awake() < end:
             # ctrl-B: whoever was here before may have left a raw REPL
             line.write(b"\r\x03\x03\x02")
             time.sleep(0.05)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from canbean.board import update
+from canbean.board.awake import awake
 from canbean.board.firmware import MPY_VERSION
 from canbean.board.flash import esptool, files, found, images, job, partition, ports, uf2
 from canbean.board.flash.prompt import prompt
@@ -199,14 +200,14 @@ class Flash:
 
     def _await_port(self) -> None:
         """Until the port of a board whose USB is its own is back."""
-        end = time.monotonic() + START_S / 2
         # it goes first
         time.sleep(1)
-        while time.monotonic() < end:
+        end = awake() + START_S / 2
+        while awake() < end:
             try:
                 ports.check_free(self.job.port)
             except BoardError:
-                time.sleep(0.5)
+                time.sleep(0.2)
             else:
                 return
 

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from canbean.board.awake import awake
 from canbean.errors import BoardError
 
 INFO = "INFO_UF2.TXT"
@@ -47,7 +48,7 @@ def wait(seconds: float) -> Path | None:
     Raises:
         BoardError: there are several.
     """
-    end = time.monotonic() + seconds
+    end = awake() + seconds
     while True:
         found = drives()
         if len(found) > 1:
@@ -57,7 +58,7 @@ def wait(seconds: float) -> Path | None:
             )
         if found:
             return found[0]
-        if time.monotonic() >= end:
+        if awake() >= end:
             return None
         time.sleep(0.2)
 

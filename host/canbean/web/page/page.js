@@ -76,6 +76,7 @@ function listen() {
     showState();
   });
   on("pairing", (told) => {
+    if (pairing.late(told.pairing)) return;
     pairing.tell(told.said, "");
     pairing.show(told.pairing);
   });

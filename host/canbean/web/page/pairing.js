@@ -17,8 +17,14 @@ const pairing = {
   busy: false,
   token: new URLSearchParams(location.hash.slice(1)).get("token") || "",
 
+  // An event may arrive after the answer to the question that it tells of.
+  late(state) {
+    return this.state !== null && state.run === this.state.run && state.turn < this.state.turn;
+  },
+
   show(state) {
-    const asked = this.state === null || this.state.turn !== state.turn || this.state.text !== state.text;
+    if (this.late(state)) return;
+    const asked = ["run", "turn", "text"].some((key) => this.state?.[key] !== state[key]);
     this.state = state;
     byId("pairing").hidden = false;
     byId("progress").textContent = `${state.kept} of ${state.target} pairs`;
