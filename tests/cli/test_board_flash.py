@@ -202,11 +202,30 @@ def test_every_fault_and_then_all_is_well(bare, car, monkeypatch):
     assert not any(steps(flash(bare, car, *with_image, "--json")).values())
 
 
+def test_a_start_that_was_missed_is_asked_for_again(alive, monkeypatch):
+    tries = []
+
+    def late(*words, **named):
+        tries.append(named)
+        if len(tries) == 1:
+            # this computer looks away until the application has the line
+            found.wait(alive.port, 115200, 60)
+        return Repl(*words, **named)
+
+    monkeypatch.setattr("canbean.board.flash.prompt.Repl", late)
+    runs = found.ask(alive.port, 115200)
+    with prompt(alive.port, 115200, runs, None, patience=1.0) as repl:
+        assert repl.run("print(6 * 7)").strip() == "42"
+        repl.reset()
+    assert len(tries) == 2
+    assert found.wait(alive.port, 115200, 60).hello["app"] == runs.hello["app"]
+
+
 def test_ctrl_c_says_what_the_board_is_left_as(alive, car, monkeypatch):
     with prompt(alive.port, 115200, found.ask(alive.port, 115200), None) as repl:
         repl.run("import os\nos.remove('commands/status.mpy')\nos.remove('manifest')")
         repl.reset()
-    found.wait(alive.port, 115200, 20)
+    found.wait(alive.port, 115200, 60)
 
     def put(self, *_):
         raise KeyboardInterrupt

@@ -215,9 +215,9 @@ class BareBoard:
                 del self._to_host[: os.write(self._master, self._to_host)]
         if self._supervisor.listens:
             self._interrupt = False
-        elif self._interrupt and self._supervisor.started:
+        elif self._interrupt:
             # what a starting VM would miss: a board takes longer
-            os.write(self._supervisor.line, b"\x03")
+            self._supervisor.interrupt()
         if self._to_vm and self._supervisor.listens and self._supervisor.line == line >= 0:
             with contextlib.suppress(BlockingIOError):
                 del self._to_vm[: os.write(line, self._to_vm)]

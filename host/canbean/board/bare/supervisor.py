@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,10 @@ START = "import start\nif start.there:\n    del start\n    import main\n"
 # A session leader that opens a terminal has it as its own: then a ctrl-C there interrupts it. Before the VM listens for that it
 # must not end by it.
 ON_TERMINAL = 'trap "" INT; exec "$@" <>"$0" >&0 2>&0'
+STARTED = b"\n"
+"""What the chip says before `main.py` (`chip/start.py`), and first of all."""
+INTERRUPT_S = 0.2
+"""From one ctrl-C to the next: between two things that it runs the VM ends by one."""
 PROMPT = b">>> "
 LINE = b"}\n"
 """The end of what an application says."""
@@ -35,7 +40,6 @@ class Supervisor:
 
     Attributes:
         line: file descriptor of the terminal's other end; -1 while nothing runs.
-        started: whether a ctrl-C interrupts what it does.
         listens: whether it takes what is typed: a VM that starts forgets it, all but a ctrl-C, where a board keeps it.
     """
 
@@ -62,7 +66,10 @@ class Supervisor:
             stdio: whether the board's serial line is its REPL's.
         """
         self.line = -1
-        self.started = self.listens = False
+        self.listens = False
+        # nothing has been said; an application is there, and when it was last interrupted
+        self._silent = self._started = False
+        self._interrupted_at = 0.0
         self._command = [vm, "-X", f"heapsize={heap}", "-i", "-c", START]
         self._flash = flash
         self._files = files
@@ -119,11 +126,13 @@ class Supervisor:
             os.close(terminal)
             raise
         self._raw, self._towards_raw, self._tail = raw, raw, b""
-        self.started = self.listens = False
+        self.listens = self._started = False
+        self._silent = True
 
     def heard(self, data: bytes) -> bytes:
         """What the VM has written, as the host sees it."""
-        self.started = True
+        self._started = self._started or (self._silent and data.startswith(STARTED))
+        self._silent = False
         self._tail = (self._tail + data)[-64:]
         if self._towards_raw:
             if not self._tail.endswith(PROMPT):
@@ -138,6 +147,13 @@ class Supervisor:
         elif PROMPT in self._tail:
             self._raw, self._tail = False, b""
         return data
+
+    def interrupt(self) -> None:
+        """Have the application that starts stop, so that there is a prompt instead."""
+        now = time.monotonic()
+        if self._started and now - self._interrupted_at > INTERRUPT_S:
+            self._interrupted_at = now
+            os.write(self.line, b"\x03")
 
     def ended(self) -> bytes | None:
         """None while the VM runs; else it has been started again, and this is what the host sees of that."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from canbean.board import update
@@ -11,6 +12,9 @@ from canbean.errors import BoardError, RefusedError
 
 if TYPE_CHECKING:
     from canbean.board.flash.found import Found
+
+RESTARTS = 3
+"""A start is over in half a second: this computer may have missed it."""
 
 
 def prompt(port: str, baud: int, found: Found, key: bytes | None, patience: float = 3.0) -> Repl:
@@ -27,12 +31,15 @@ def prompt(port: str, baud: int, found: Found, key: bytes | None, patience: floa
         RefusedError: it has a key, which was not given, and its port has no reset lines.
         BoardError: there is no MicroPython.
     """
-    if found.hello and _restarted(port, baud, key):
-        return Repl(port, baud, reset=False, patience=patience)
+    restarts = 0
+    while found.hello and restarts < RESTARTS and _restarted(port, baud, key):
+        restarts += 1
+        with suppress(BoardError):
+            return Repl(port, baud, reset=False, patience=patience)
     try:
         return Repl(port, baud, patience=patience)
     except BoardError as error:
-        if found.hello:
+        if found.hello and not restarts:
             raise RefusedError(
                 f"{port}: this board has a key, and its port cannot reset it; the board is as it was: give the key with --key FILE"
             ) from None

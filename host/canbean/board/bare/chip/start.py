@@ -100,7 +100,7 @@ raw = os.getenv("CANBEAN_RAW")
 there = "main.py" in os.listdir() and not raw
 sys.modules["os"] = Os()
 del mount, mpy, raw, rom, sys.modules["start"], sys.modules["chip"]
-# from here on a ctrl-C interrupts (supervisor.py); a board takes longer than this to start
-print()
 if there:
+    # from here on a ctrl-C interrupts (supervisor.py); a board takes longer than this to start
+    print()
     time.sleep_ms(250)
