@@ -105,7 +105,7 @@ class Broker:
             with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_RDWR)
 
-    def wait(self, condition, seconds=5.0):
+    def wait(self, condition, seconds=60.0):
         """Wait until `condition()` holds; whether it does."""
         end = time.monotonic() + seconds
         with self.changed:

@@ -90,7 +90,7 @@ def test_mpremote_copies_files_and_resets(written, tmp_path):
     assert hashlib.sha256(content).hexdigest() in mpremote(written, "sha256sum", "file.bin")
     (tmp_path / "main.py").write_text("print('main ran')\n")
     mpremote(written, "cp", tmp_path / "main.py", ":main.py")
-    with serial.Serial(written.port, timeout=5) as line:
+    with serial.Serial(written.port, timeout=60) as line:
         line.write(b"\x02\x04")
         assert b"MPY: soft reboot\r\n\nmain ran" in line.read_until(b"main ran")
         # back to the prompt
@@ -106,7 +106,7 @@ def test_mpremote_copies_files_and_resets(written, tmp_path):
 
 
 def test_a_program_that_does_not_end_is_interrupted(written):
-    with serial.Serial(written.port, timeout=5) as line:
+    with serial.Serial(written.port, timeout=60) as line:
         line.write(b"while True: pass\r\r")
         time.sleep(0.2)
         line.write(b"\x03")

@@ -37,7 +37,7 @@ def play(vm, tmp_path, model):
     (tmp_path / "model.cbm").write_bytes(model)
 
     def run(code):
-        said = vm.run(HARNESS + code, path=(firmware.folder(), TESTS), cwd=tmp_path, timeout=10)
+        said = vm.run(HARNESS + code, path=(firmware.folder(), TESTS), cwd=tmp_path, timeout=120)
         return json.loads(said.splitlines()[-1])
 
     run.folder = tmp_path

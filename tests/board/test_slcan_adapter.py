@@ -28,7 +28,7 @@ def opened(board, **options):
     return bus
 
 
-def heard(bus, n, seconds=10.0):
+def heard(bus, n, seconds=60.0):
     """The bus's frames until there are `n` that are not of the board itself; and those."""
     frames, own = [], []
     end = time.monotonic() + seconds

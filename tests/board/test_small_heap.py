@@ -25,7 +25,7 @@ COMMANDS = {
 def said(board, kind):
     """The answer to a command, also after an error line: a board without a model says why before its hello."""
     board.command(kind)
-    end = time.monotonic() + 3
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         for record in board.read():
             if record.values["type"] == kind:

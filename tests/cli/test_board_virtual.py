@@ -39,13 +39,13 @@ def test_a_serial_program_talks_to_it_until_it_is_switched_off(car, vm, how):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             port = process.stdout.readline().strip()
-            with serial.Serial(port, 115200, timeout=5) as line:
+            with serial.Serial(port, 115200, timeout=60) as line:
                 line.write(b"hello\n")
                 # The port may be opened in the middle of what the board says at its start.
                 hello = json.loads(next(said for said in iter(line.readline, b"") if said.startswith(b"{")))
                 assert (hello["type"], hello["app"], hello["golden"]) == ("hello", "gateway", "ok")
             process.send_signal(how)
-            out, err = process.communicate(timeout=20)
+            out, err = process.communicate(timeout=120)
         finally:
             process.kill()  # else a test that fails would wait for it without end
     assert out == ""
@@ -62,7 +62,7 @@ def test_a_roast_meter_has_a_simulated_cup_on_it(model, vm):
             assert canbean("board", "settings", "--port", port, "--restart").code == 0
             again = json.loads(canbean("roast", "read", "--port", port, "--json").out)
             process.send_signal(signal.SIGTERM)
-            err = process.communicate(timeout=20)[1]
+            err = process.communicate(timeout=120)[1]
         finally:
             process.kill()
     assert (

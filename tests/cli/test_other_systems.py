@@ -91,7 +91,7 @@ def test_a_gateway_is_followed_as_on_windows(tmp_path):
         try:
             assert "hello" in process.stdout.readline()
             process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=60)
+            _, err = process.communicate(timeout=120)
         finally:
             process.kill()
     assert "Traceback" not in err

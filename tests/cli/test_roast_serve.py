@@ -43,7 +43,7 @@ def serving(*words):
 
             yield answer
             process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=20)
+            _, err = process.communicate(timeout=120)
             assert process.returncode == 0, err
         finally:
             process.kill()

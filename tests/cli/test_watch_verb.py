@@ -291,7 +291,7 @@ def test_a_board_in_slcan_mode_is_a_bus(vm):
             while not bus.exists():
                 time.sleep(0.01)
             # python-can waits two seconds after it opened the port
-            end = time.monotonic() + 30
+            end = time.monotonic() + 120
             while not watched.is_set() and time.monotonic() < end:
                 board.frames((0x7E5, b"\x01"))
                 time.sleep(0.02)

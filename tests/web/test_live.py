@@ -44,7 +44,7 @@ def live(source):
 
 def next_event(page, kind):
     while True:
-        event = page.get(timeout=5)
+        event = page.get(timeout=60)
         if event[0] == kind:
             return event[1]
 

@@ -371,7 +371,7 @@ def test_the_verb_serves_and_ends(quiet, tmp_path):
             assert visible(quiet, "simulated")
             quiet.send("Page.navigate", url="about:blank")
             process.send_signal(2)
-            _, err = process.communicate(timeout=20)
+            _, err = process.communicate(timeout=120)
         finally:
             process.kill()
     assert process.returncode == 0, err

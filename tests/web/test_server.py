@@ -59,7 +59,7 @@ def plain(start):
 
 def ask(server, method, path, body=None, **headers):
     """Status, headers, body."""
-    link = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    link = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     headers = {name.replace("_", "-"): value for name, value in headers.items()}
     link.request(method, path, body, headers)
     response = link.getresponse()
@@ -215,7 +215,7 @@ def steady(start):
 @settings(max_examples=40)
 @given(st.binary(max_size=200))
 def test_noise_does_not_stop_it(steady, noise):
-    with socket.create_connection(("127.0.0.1", steady.port), timeout=5) as link:
+    with socket.create_connection(("127.0.0.1", steady.port), timeout=60) as link:
         link.sendall(noise + b"\r\n\r\n")
         link.shutdown(socket.SHUT_WR)
         while link.recv(4096):
@@ -224,7 +224,7 @@ def test_noise_does_not_stop_it(steady, noise):
 
 
 def test_events_come_as_they_happen(plain):
-    link = http.client.HTTPConnection("127.0.0.1", plain.port, timeout=10)
+    link = http.client.HTTPConnection("127.0.0.1", plain.port, timeout=60)
     link.request("GET", "/api/events")
     response = link.getresponse()
     assert response.getheader("Content-Type").startswith("text/event-stream")
