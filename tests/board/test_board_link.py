@@ -1,5 +1,6 @@
 """The host's end of the line: ports that are not there, boards that do not answer, lines that are noise."""
 
+import errno
 import os
 import time
 import tty
@@ -9,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from board_cases import MemoryBoard
-from canbean.board import link, settings
+from canbean.board import link, port, settings
 from canbean.board.firmware import module
+from canbean.board.flash import ports
 from canbean.board.link import Board, Lines
-from canbean.errors import BoardError
+from canbean.board.reference_meter import ReferenceMeter
+from canbean.errors import BoardError, UsageError
 
 
 def lines_of(n, boot="9f3a01c2", start=0):
@@ -24,19 +27,71 @@ def lines_of(n, boot="9f3a01c2", start=0):
     return bytes(out)
 
 
-def test_a_port_that_is_not_there():
+OPENING = (Board, ReferenceMeter, ports.check_free)
+"""What opens a port."""
+
+
+@pytest.mark.parametrize("opening", OPENING)
+def test_a_port_that_is_not_there(opening):
     with pytest.raises(BoardError, match="/dev/no-such-port: no such port: is the board plugged in"):
-        Board("/dev/no-such-port")
+        opening("/dev/no-such-port")
+    for speed in ("fast", "12"):
+        with pytest.raises(
+            BoardError, match=f"ort@{speed}: no speed '{speed}': give a number .* /dev/no-such-port@9600"
+        ):
+            opening(f"/dev/no-such-port@{speed}")
 
 
-def test_a_port_that_is_no_port(tmp_path):
+@pytest.mark.parametrize("opening", OPENING)
+def test_a_port_that_is_no_port(opening, tmp_path):
     (tmp_path / "file").write_text("")
     for wrong, what in ((tmp_path / "file", "file"), (tmp_path, "folder")):
         with pytest.raises(BoardError, match=f"is a {what}, no serial port: `canbean board list`") as caught:
-            Board(str(wrong))
+            opening(str(wrong))
         assert "ioctl" not in str(caught.value)
     with pytest.raises(BoardError, match="cannot open this port"):
-        Board("nothing://like-this")
+        opening("nothing://like-this")
+
+
+@pytest.mark.parametrize("opening", OPENING)
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.EACCES, "could not open port"), "no permission"),
+        (OSError(errno.EBUSY, "could not open port"), "another program has it"),
+        (OSError(errno.EAGAIN, "Could not exclusively lock port"), "another program has it"),
+        # as pyserial has them on Windows
+        (OSError("could not open port 'COM3': FileNotFoundError(2, '...', None, 2)"), "no such port"),
+        (
+            OSError("could not open port 'COM3': PermissionError(13, '...', None, 5)"),
+            "another program has it",
+        ),
+    ],
+)
+def test_a_port_that_cannot_be_had(opening, error, words, monkeypatch):
+    def refuse(*_args, **_named):
+        raise error
+
+    monkeypatch.setattr(port.serial, "serial_for_url", refuse)
+    with pytest.raises(BoardError, match=f"COM3: {words}"):
+        opening("COM3")
+
+
+def test_one_program_at_a_time_has_a_port():
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    try:
+        with ReferenceMeter(os.ttyname(slave)), pytest.raises(BoardError, match="another program has it"):
+            Board(os.ttyname(slave))
+        ports.check_free(os.ttyname(slave))
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+def test_a_loader_has_its_own_speed():
+    with pytest.raises(UsageError, match=r"give --port COM3$"):
+        ports.check_free("COM3@9600")
 
 
 def test_a_port_with_nobody_behind_it():

@@ -172,7 +172,7 @@ def test_every_fault_and_then_all_is_well(bare, car, monkeypatch):
 
     bare.faults.unplug_after = 120_000
     stopped(flash(bare, car, *with_image), "the board went away", "starts nothing now", "plug it in again")
-    stopped(flash(bare, car, *with_image), "no such port", "plug the board in")
+    stopped(flash(bare, car, *with_image), "no such port", "is the board plugged in")
     bare.plug()
 
     assert "MicroPython 1.29.0" in flash(bare, car, *with_image, "--only", "image").err

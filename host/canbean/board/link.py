@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import re
 import zlib
 from bisect import bisect_right
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import serial
 
 from canbean.board.awake import awake
+from canbean.board.port import BAUD, gone, opened
 from canbean.errors import BoardError, RefusedError
 
 if TYPE_CHECKING:
@@ -20,10 +19,6 @@ if TYPE_CHECKING:
 
 LONGEST = 4096
 """A longer line is noise."""
-
-BAUD = 115_200
-"""Bits a second of a line on which nothing else was set."""
-_WITH_BAUD = re.compile(r"(.+)@([0-9]{3,7})")
 
 ASK_AGAIN_S = 0.5
 """A board that was reset by opening its port may miss the first question."""
@@ -184,12 +179,7 @@ class Board:
         self.early: list[Record] = []
         self.hello: dict[str, Any] = {}
         self.refusal: str | None = None
-        device, baud = line_of(port, baud)
-        try:
-            # never wait inside pyserial for longer than a moment
-            self._serial = serial.serial_for_url(device, baudrate=baud, timeout=0.02, write_timeout=2)
-        except (OSError, ValueError) as error:
-            raise BoardError(unopened(port, error)) from None
+        self._serial = opened(port, baud)
         try:
             self._greet(timeout, clock)
         except BaseException:
@@ -312,13 +302,13 @@ class Board:
                 f"{self.port}: the board does not take bytes: unplug it and plug it in again"
             ) from None
         except OSError as error:
-            raise BoardError(f"{self.port}: the board went away: {_reason(error)}") from None
+            raise gone(self.port, error) from None
 
     def _receive(self) -> bytes:
         try:
             data: bytes = self._serial.read(self._serial.in_waiting or 1)
         except OSError as error:
-            raise BoardError(f"{self.port}: the board went away: {_reason(error)}") from None
+            raise gone(self.port, error) from None
         return data
 
     def close(self) -> None:
@@ -330,30 +320,3 @@ class Board:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-
-def line_of(port: str, baud: int = BAUD) -> tuple[str, int]:
-    """Device and bits per second of a port, which may have them at its end: `PORT@9600`."""
-    found = _WITH_BAUD.fullmatch(port)
-    return (found[1], int(found[2])) if found else (port, baud)
-
-
-def _reason(error: OSError) -> str:
-    if "multiple access" in str(error):
-        # pyserial's words where somebody else has read what was there
-        return "it was unplugged, or another program reads from this port too: close that one"
-    return error.strerror or str(error)
-
-
-def unopened(port: str, error: Exception) -> str:
-    """Why a port cannot be opened, in one line, and what to do."""
-    number = getattr(error, "errno", None)
-    if isinstance(error, FileNotFoundError) or number == errno.ENOENT:
-        return f"{port}: no such port: is the board plugged in? `canbean board list` shows the ports"
-    if isinstance(error, PermissionError) or number == errno.EACCES:
-        return f"{port}: no permission to open it: add yourself to the group that owns it (often dialout)"
-    if number == errno.EBUSY:
-        return f"{port}: another program has it: close that one"
-    if Path(port).is_file() or Path(port).is_dir():
-        return f"{port}: is a {'file' if Path(port).is_file() else 'folder'}, no serial port: `canbean board list` shows the ports"
-    return f"{port}: cannot open this port: {error}"

@@ -11,10 +11,8 @@ import re
 import time
 from typing import TYPE_CHECKING, Self
 
-import serial
-
 from canbean.board.awake import awake
-from canbean.board.link import unopened
+from canbean.board.port import gone, opened
 from canbean.errors import BoardError, UsageError
 
 if TYPE_CHECKING:
@@ -91,11 +89,9 @@ class ReferenceMeter:
         self._clock = clock
         self._rest = b""
         try:
-            self._serial = serial.serial_for_url(
-                port, baudrate=baud or FORMATS[form], timeout=0.02, write_timeout=2
-            )
-        except (OSError, ValueError) as error:
-            raise BoardError(f"professional meter: {unopened(port, error)}") from None
+            self._serial = opened(port, baud or FORMATS[form])
+        except BoardError as error:
+            raise BoardError(f"professional meter: {error}") from None
         if form == "tonino":
             try:
                 # opening the port may reset it
@@ -112,7 +108,7 @@ class ReferenceMeter:
         try:
             self._serial.reset_input_buffer()
         except OSError as error:
-            raise BoardError(f"{self.port}: the professional meter went away: {error}") from None
+            raise gone(self.port, error, "the professional meter") from None
 
     def value(self, wait: float | None = None) -> float:
         """The value: of a plain meter the next that it sends, of a Tonino that of a scan.
@@ -130,7 +126,7 @@ class ReferenceMeter:
         try:
             self._serial.write(data)
         except OSError as error:
-            raise BoardError(f"{self.port}: the professional meter went away: {error}") from None
+            raise gone(self.port, error, "the professional meter") from None
 
     def _line(self, wait: float) -> str:
         """The next line that is not empty."""
@@ -148,7 +144,7 @@ class ReferenceMeter:
         try:
             data: bytes = self._serial.read(self._serial.in_waiting or 1)
         except OSError as error:
-            raise BoardError(f"{self.port}: the professional meter went away: {error}") from None
+            raise gone(self.port, error, "the professional meter") from None
         return data
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from canbean.board import update
 from canbean.board.awake import awake
-from canbean.board.link import BAUD
+from canbean.board.port import BAUD
 from canbean.can.frames import key_text
 from canbean.detect.patterns import pattern_text
 from canbean.detect.rules import ACTIONS, ALLOW, DENY, Rules

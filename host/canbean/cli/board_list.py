@@ -56,7 +56,7 @@ def list_(
 
 
 def _asked(port: Port, ask: bool) -> dict[str, Any]:
-    """A port, and what runs on its board; `runs` is null where nothing of ours answers, and where nobody asked."""
+    """A port, and what runs on its board; `runs` is null where nothing of ours answers (`reason`: why), and where nobody asked."""
     said = found.ask(port.device, 115200) if ask else found.Found()
     hello = said.hello
     chips = sorted({profiles.profile(name).chip for name in port.boards})
@@ -70,6 +70,7 @@ def _asked(port: Port, ask: bool) -> dict[str, Any]:
         "runs": {name: hello.get(name) for name in ("board", "app", "model", "golden", "heap_free")}
         if hello
         else None,
+        "reason": said.reason,
     }
 
 
@@ -95,6 +96,9 @@ def _show(plugged: list[dict[str, Any]]) -> None:
             )
         )
     table("plugged in", ("port", "USB id", "may be", "chip", "what runs there"), rows)
+    for one in plugged:
+        if one["reason"]:
+            note(one["reason"] if not one["runs"] else f"{one['port']}: the board says: {one['reason']}")
 
 
 def show_fits(rows: list[dict[str, Any]]) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from canbean.board import Board, settings, update
-from canbean.board.link import line_of
+from canbean.board.port import line_of
 from canbean.cli.board_key import BoardKey, secret_of
 from canbean.cli.logs import AsJson
 from canbean.cli.output import json_line, note, progress, results

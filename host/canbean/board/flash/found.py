@@ -21,7 +21,7 @@ class Found:
         firmware: digest of the firmware that was flashed, None where nobody knows.
         model: digest of the model's file with its signature, None where nobody knows.
         slot: which file that is, None where nobody knows.
-        reason: what it says is wrong, if anything.
+        reason: what it says is wrong with what runs, if anything; why nothing answers, where nothing does.
     """
 
     hello: dict[str, Any] = field(default_factory=dict)
@@ -51,8 +51,8 @@ def ask(port: str, baud: int, seconds: float | None = None) -> Found:
                     break
             known = {name: said.get(name) for name in ("image", "firmware", "model", "slot")}
             return Found(board.hello, **known, reason=board.refusal)
-    except BoardError:
-        return Found()
+    except BoardError as error:
+        return Found(reason=str(error))
 
 
 def wait(port: str, baud: int, seconds: float) -> Found:

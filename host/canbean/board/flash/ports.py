@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import serial
 from serial.tools import list_ports
 
 from canbean.board import profiles
-from canbean.errors import BoardError
+from canbean.board.port import line_of, opened
+from canbean.errors import BoardError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,21 +75,12 @@ def check_free(port: str) -> None:
     """Open a port for a moment.
 
     Raises:
+        UsageError: it is given with a speed.
         BoardError: there is no such port, or another program has it.
     """
-    try:
-        # pyserial's lock works on POSIX; Windows gives a port to one program only
-        serial.serial_for_url(port, exclusive=True).close()
-    except (OSError, ValueError) as error:
-        if "exclusively lock" in str(error) or "Access is denied" in str(error) or "busy" in str(error):
-            raise BoardError(
-                f"{port}: the port is busy: another program has it; the board is as it was: close that program "
-                "(a monitor, a serial console) and run this again"
-            ) from None
-        if "Permission" in str(error):
-            raise BoardError(
-                f"{port}: no permission to open it: add yourself to the group that owns it (often dialout)"
-            ) from None
-        raise BoardError(
-            f"{port}: no such port: plug the board in, see what there is with 'canbean board list', and run this again"
-        ) from None
+    device, _ = line_of(port)
+    if device != port:
+        raise UsageError(
+            f"{port}: the boot loader and MicroPython's prompt have their own speed: give --port {device}"
+        )
+    opened(port).close()
