@@ -251,7 +251,7 @@ print(app.run())
 """
 
 
-def small(app=APP, parts=PARTS, seldom=(), starting=(), **more):
+def small(app=APP, parts=PARTS, seldom=(), starting=(), apart=(), **more):
     found = {
         "canbean/__init__": b"def const(value):\n    return value\n",
         "canbean/parts": b"from . import const\n" + parts.encode(),
@@ -259,7 +259,7 @@ def small(app=APP, parts=PARTS, seldom=(), starting=(), **more):
         "boards/here": b'NAME = "here"\n',
         **{name: text.encode() for name, text in more.items()},
     }
-    return bundle(found, ["apps/app"], [], [], seldom, starting=starting)
+    return bundle(found, ["apps/app"], [], apart, seldom, starting=starting)
 
 
 def run(made, folder, code=RUNS):
@@ -277,6 +277,45 @@ def run(made, folder, code=RUNS):
 
 def test_a_small_bundle_runs(tmp_path):
     assert run(small(), tmp_path) == "here 45 5"
+
+
+IMPORTING = APP.replace("class App", "from boards.here import NAME\n\n\nclass App").replace(
+    "self.board.NAME", "NAME"
+)
+
+
+@pytest.mark.parametrize(
+    ("board", "app"),
+    [
+        ("from time import strftime as NAME", APP),
+        ("from time import strftime as NAME\n\n\ndef other():\n    return NAME", APP),
+        ("from time import strftime as NAME", IMPORTING),
+        ("from drivers.extra import NAME", APP),
+        ("from drivers.extra import NAME", IMPORTING),
+        ("from drivers.extra import word as NAME", APP),
+        ("from drivers.extra import word as NAME", IMPORTING),
+        ("from canbean.parts import told as NAME", APP),
+    ],
+)
+def test_what_a_board_s_file_imports_for_others_stays(tmp_path, board, app):
+    """Asked for as an attribute of the board, also where a class of ours has one of that name, or imported from it."""
+    parts = PARTS.replace("% (name,", "% (said(name),")
+    parts += "\n\nclass Other:\n    def __init__(self):\n        self.NAME = 1\n"
+    parts += "\n\ndef told(_):\n    return 'extra'\n"
+    parts += "\n\ndef said(name):\n    return name if isinstance(name, str) else name('extra')\n"
+    extra = 'NAME = "extra"\n\n\ndef word(_):\n    return "extra"\n'
+    made = small(app, parts, apart=["boards/here"], **{"boards/here": board + "\n", "drivers/extra": extra})
+    assert run(made, tmp_path) == "extra 45 5"
+
+
+def test_what_another_file_imports_for_others_is_refused():
+    app = APP.replace(
+        "from canbean.parts import", "from drivers.extra import strftime\nfrom canbean.parts import"
+    )
+    with pytest.raises(
+        BoardError, match=r"apps/app\.py: strftime is none of drivers/extra\.py's own: import it from"
+    ):
+        small(app.replace("used(self", "strftime(self"), **{"drivers/extra": "from time import strftime\n"})
 
 
 def test_names_are_short_and_what_nobody_calls_is_gone():

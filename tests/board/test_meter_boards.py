@@ -280,4 +280,5 @@ def test_names_are_found_as_attributes_and_as_texts():
     assert asked(source, []) == b"A = 1\nB = A\n\n\ndef f():\n    return B\n\n\n\n\nf()\n"
     assert b"def g" in asked(source, [b"board.g()"])
     assert b"C = 2" in asked(source, [b"x = 'g'"])
+    assert b"C = 2" in asked(source, [b"from boards.here import g"])
     assert b"D =" in asked(source, [b"getattr(board, 'D')"])

@@ -16,7 +16,7 @@ def asked(source: bytes, others: Iterable[bytes]) -> bytes:
     Args:
         source: the board's file.
         others: all other files of the firmware; a function or constant of the board's is kept where one of them has its name
-            as an attribute or as a text.
+            as an attribute, as a text or in an import.
     """
     try:
         body = ast.parse(source).body
@@ -43,11 +43,12 @@ def asked(source: bytes, others: Iterable[bytes]) -> bytes:
 
 @lru_cache(maxsize=512)
 def _named(source: bytes) -> frozenset[str]:
-    """Attributes and texts of a file."""
+    """Attributes, texts and what is imported from somewhere, of a file."""
     nodes = list(ast.walk(ast.parse(source)))
     attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    return frozenset(attributes | texts)
+    taken = {one.name for node in nodes if isinstance(node, ast.ImportFrom) for one in node.names}
+    return frozenset(attributes | texts | taken)
 
 
 def _names(node: ast.stmt) -> set[str]:

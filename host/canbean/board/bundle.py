@@ -34,6 +34,7 @@ from canbean.board.scopes import (
     imported,
     origin,
     parse,
+    taken,
 )
 from canbean.board.shorten import ARGUMENTS, FIXED, Attributes, top_level
 from canbean.board.spare import BY_TEXT, TEXT, named_once, not_names, shared
@@ -196,6 +197,26 @@ def _by_text(tree: ast.Module) -> set[str]:
     return found
 
 
+def _offered(sources: dict[str, Source], board: str) -> set[str]:
+    """What a board's file imports for others, which ask for it as for what is the file's own."""
+    there = {
+        name
+        for one in sources[board].tree.body
+        if isinstance(one, ast.ImportFrom)
+        for name, meaning in imported(sources[board], one, sources).items()
+        if not isinstance(meaning, File)
+    }
+    asked = set()
+    for source in sources.values():
+        for node in ast.walk(source.tree) if there and source.name != board else ():
+            if isinstance(node, ast.Attribute):
+                asked.add(node.attr)
+            elif isinstance(node, ast.ImportFrom):
+                taken_here = [taken(source, node, alias, sources) for alias in node.names]
+                asked |= {own.name for own in taken_here if isinstance(own, Own) and own.file == board}
+    return there & asked
+
+
 class _Plan:
     """Where each name lives and what it is called."""
 
@@ -224,13 +245,21 @@ class _Plan:
         asked = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
         # What is asked of a file as an object: a board's, a command's.
         lent = {name for name in sources if name.startswith(("boards/", "commands/"))}
+        self.offered = {name: _offered(sources, name) for name in sources if name.startswith("boards/")}
+        for name, tops in self.offered.items():
+            sources[name].names.update({top: Own(name, top) for top in tops})
         self.kept = {
             Own(name, top)
             for name, source in sources.items()
             for top, meaning in source.names.items()
             if meaning == Own(name, top)
             and name not in named
-            and (top in by_text or (name in lent and top in asked) or top == "main")
+            and (
+                top in by_text
+                or (name in lent and top in asked)
+                or top == "main"
+                or top in self.offered.get(name, ())
+            )
         }
         self.lent = {
             name: [
@@ -334,6 +363,9 @@ class _Plan:
         for name in [*joined, *(name for name in self.sources if name not in self.joined)]:
             written = writer(self, self.sources[name])
             imports = outside if name in self.joined else own_imports.setdefault(name, {})
+            if name not in self.joined and self.sources[name].tree.body:
+                # also where it only imports
+                bodies.setdefault(name, [])
             for statement in self.sources[name].tree.body:
                 made = written.statement(statement)
                 if isinstance(statement, (ast.Import, ast.ImportFrom)):
@@ -376,6 +408,7 @@ class _Plan:
                 ):
                     not_names(module)
             used = {node.id for node in ast.walk(module) if isinstance(node, ast.Name)}
+            used |= self.offered.get(name, set())
             first: list[ast.stmt] = [one for one in imports.values() if _binds(one) & used]
             if name in self.instead:
                 first.append(ast.ImportFrom("canbean", [ast.alias("boot")], 0))

@@ -83,6 +83,7 @@ class Reach:
         # functions that other files ask for, which they may find in the file of what is loaded for each call
         offered: set[Part] = set()
         for name in sorted(set(sources) - self.joined - passing):
+            roots |= self._named(sources[name], sources[name].tree.body)
             for node in sources[name].tree.body:
                 found = self._uses(sources[name], [node])
                 if isinstance(node, ast.FunctionDef) and Part(name, node.name) in starting:
@@ -136,12 +137,16 @@ class Reach:
             elif not isinstance(one, ast.FunctionDef) and datum(one) is None:
                 body.append(one)
         found = self._uses(source, body)
-        for part in body:
-            # one way or another, what a `try` imports becomes a name of this file
-            for node in ast.walk(part) if isinstance(part, ast.Try) else ():
-                if isinstance(node, ast.ImportFrom):
-                    for meaning in imported(source, node, self.sources).values():
-                        found.kept |= self._part(origin(meaning, self.sources))
+        found.kept |= self._named(source, body)
+        return found
+
+    def _named(self, source: Source, body: Iterable[ast.AST]) -> set[Part]:
+        """What is imported and becomes a name of the file itself: one way or another, in a `try`, or for others."""
+        found: set[Part] = set()
+        for node in [node for part in body for node in ast.walk(part) if isinstance(node, ast.ImportFrom)]:
+            for name, meaning in imported(source, node, self.sources).items():
+                if source.names.get(name) == Own(source.name, name):
+                    found |= self._part(origin(meaning, self.sources))
         return found
 
     @staticmethod

@@ -176,9 +176,15 @@ class _Writer(ast.NodeTransformer):
             return [node]
         assert isinstance(node, ast.ImportFrom)
         for alias in node.names:
-            found = origin(taken(self.source, node, alias, self.plan.sources), self.plan.sources)
-            if self.trying and not self.functions:
-                made.append(self.tried(node, alias, found))
+            first = taken(self.source, node, alias, self.plan.sources)
+            found = origin(first, self.plan.sources)
+            name = alias.asname or alias.name
+            if not self.functions and self.source.names.get(name) == Own(self.source.name, name):
+                made.append(self.named(node, alias, found))
+            elif isinstance(first, Own) and isinstance(found, Outside):
+                raise BoardError(
+                    f"{self.source.name}.py: {alias.name} is none of {first.file}.py's own: import it from where that has it"
+                )
             elif isinstance(found, Outside):
                 made.append(ast.ImportFrom(node.module, [alias], node.level))
             elif isinstance(found, File):
@@ -207,13 +213,13 @@ class _Writer(ast.NodeTransformer):
         """A file whose code passes, loaded."""
         return ast.Call(self.own(LOAD, ast.Load()), [ast.Constant(file)], [])
 
-    def tried(self, node: ast.ImportFrom, alias: ast.alias, found: Meaning) -> ast.stmt:
-        """An import of a `try` at the top of a file: its name may come from elsewhere too."""
+    def named(self, node: ast.ImportFrom, alias: ast.alias, found: Meaning) -> ast.stmt:
+        """An import at the top of a file, of what is then a name of the file itself: that of a `try` may come from elsewhere too."""
         name = self.plan.tops[Own(self.source.name, alias.asname or alias.name)]
         if isinstance(found, Own):
-            if self.plan.home(found) == self.here:
-                return ast.Assign([ast.Name(name, ast.Store())], ast.Name(self.plan.tops[found], ast.Load()))
-            module = self.plan.home(found).replace("/", ".")
+            if self.plan.home(found) == self.here or self.plan.constant(found):
+                return ast.Assign([ast.Name(name, ast.Store())], self.own(found, ast.Load()))
+            module = self.plan.home(found).replace("/__init__", "").replace("/", ".")
             return ast.ImportFrom(module, [ast.alias(self.plan.tops[found], name)], 0)
         return ast.ImportFrom(node.module, [ast.alias(alias.name, name)], node.level)
 
