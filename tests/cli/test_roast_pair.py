@@ -114,7 +114,8 @@ def test_counts_of_a_unit_that_is_not_calibrated(tmp_path, typing, monkeypatch):
     assert found.channels.tolist() == [[31000, 81000, 27.25]]
     assert found.unit == ("mine",)
     failed(
-        refused, "not calibrated: run `canbean roast calibrate --port P`, or pair its counts with --counts"
+        refused,
+        f"not calibrated: run `canbean roast calibrate --port {meter.port}`, or pair its counts with --counts",
     )
     assert not list(tmp_path.glob("q.csv*"))
 
@@ -226,7 +227,9 @@ def test_read_as_lines():
         lines = canbean(*words, "--count", "3").out.splitlines()
     assert lines[0] == "--  nothing lies on the window: put a tamped cup on it"
     assert lines[1] == "78.3 (75.1 to 81.5)  Medium Light"
-    assert lines[2].endswith("warning: the calibration is stale: run `canbean roast calibrate --port P`")
+    assert lines[2].endswith(
+        f"warning: the calibration is stale: run `canbean roast calibrate --port {meter.port}`"
+    )
 
 
 def test_read_as_json_lines_and_csv():

@@ -32,12 +32,12 @@ def test_older_firmware_says_less():
 
 def test_without_a_number_it_says_why():
     for name in quality.QUALITY[1:]:
-        found = parse({**READING, "quality": name})
+        found = parse({**READING, "quality": name}, "COM3")
         assert (found.value, found.low, found.high, found.degree) == (None,) * 4
-        assert found.why == WHY[name]
+        assert found.why == WHY[name].format(port="COM3")
     assert parse({**EMPTY, "quality": "odd news"}).why == "odd news"
-    assert parse({**READING, "stale": True}).warnings == [
-        "the calibration is stale: run `canbean roast calibrate --port P`"
+    assert parse({**READING, "stale": True}, "COM3").warnings == [
+        "the calibration is stale: run `canbean roast calibrate --port COM3`"
     ]
 
 
@@ -115,7 +115,7 @@ def test_a_reading_is_dated_where_the_board_knows_no_date():
     day = KIT.date
     assert dated(unknown, None, day) == unknown
     assert dated(unknown, KIT.words(), day).stale is False
-    assert dated(unknown, KIT.words(), day + dt.timedelta(181)).warnings == [STALE]
+    assert dated(unknown, KIT.words(), day + dt.timedelta(181)).warnings == [STALE.format(port="PORT")]
     hot = parse({**READING, "stale": None, "celsius": 46.0})
     assert dated(hot, KIT.words(), day).stale is True
     # what the board says counts

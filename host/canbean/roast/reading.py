@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 OK = "ok"
 NOT_CALIBRATED = "not calibrated"
 NO_SENSOR = "no sensor"
-STALE = "the calibration is stale: run `canbean roast calibrate --port P`"
+PORT = "PORT"
+"""What stands for the port of a meter where nobody knows it."""
+_CALIBRATE = "run `canbean roast calibrate --port {port}`"
+STALE = f"the calibration is stale: {_CALIBRATE}"
 WHY = {
     "empty": "nothing lies on the window: put a tamped cup on it",
     "saturated": "too much light comes back: is this coffee?",
@@ -25,9 +28,9 @@ WHY = {
     "dirty window": "the window is dirty: wipe it, dry, and read again",
     NO_SENSOR: "the sensor does not answer: look at its wires",
     "bad sample": "a sample that was fed makes no sense",
-    NOT_CALIBRATED: "this unit is not calibrated: run `canbean roast calibrate --port P`",
+    NOT_CALIBRATED: f"this unit is not calibrated: {_CALIBRATE}",
 }
-"""Quality of a reading to what a person can do about it."""
+"""Quality of a reading to what a person can do about it, at a `port`."""
 NOWHERE = {NO_SENSOR, NOT_CALIBRATED}
 """Qualities that another cup does not change."""
 COUNTS_HINT = ", or pair its counts with --counts"
@@ -58,6 +61,7 @@ class Reading:
         counts: what the sensor said, None for a fed sample.
         celsius: of the sensor's die, None where it has no thermometer.
         t: seconds since the board started.
+        port: that the meter is on.
     """
 
     value: float | None
@@ -70,18 +74,19 @@ class Reading:
     counts: tuple[int, ...] | None
     celsius: float | None
     t: float | None
+    port: str = PORT
 
     @property
     def why(self) -> str:
         """Why there is no number and what to do; `""` when there is one."""
         if self.quality == OK:
             return "" if self.value is not None else "the meter gives no number"
-        return WHY.get(self.quality, self.quality)
+        return WHY[self.quality].format(port=self.port) if self.quality in WHY else self.quality
 
     @property
     def warnings(self) -> list[str]:
         """What to know of a number besides it."""
-        return [STALE] if self.stale else []
+        return [STALE.format(port=self.port)] if self.stale else []
 
     def as_json(self) -> dict[str, Any]:
         """As the page and `roast read --json` have it: the board's keys, then `why`."""
@@ -100,30 +105,31 @@ class Reading:
         }
 
 
-def parse(values: Mapping[str, Any], name: str = "meter") -> Reading:
-    """A `reading` line by key; older firmware says fewer keys, and those it lacks are None.
+def parse(values: Mapping[str, Any], port: str = PORT) -> Reading:
+    """A `reading` line by key, of a meter on a port; older firmware says fewer keys, and those it lacks are None.
 
     Raises:
         BoardError: a key holds what it cannot hold; the message names it.
     """
     quality = values.get("quality", OK)
     if not isinstance(quality, str):
-        raise BoardError(f"{name}: a reading whose quality is {quality!r}: update the firmware")
+        raise BoardError(f"{port}: a reading whose quality is {quality!r}: update the firmware")
     degree = values.get("degree")
-    raw = _integers(values.get("raw") or [], "raw", name)
+    raw = _integers(values.get("raw") or [], "raw", port)
     counts = values.get("counts")
     ok = quality == OK
     return Reading(
-        value=_number(values, "value", name) if ok else None,
-        low=_number(values, "low", name) if ok else None,
-        high=_number(values, "high", name) if ok else None,
+        value=_number(values, "value", port) if ok else None,
+        low=_number(values, "low", port) if ok else None,
+        high=_number(values, "high", port) if ok else None,
         degree=str(degree) if ok and degree is not None else None,
         quality=quality,
         stale=values["stale"] if isinstance(values.get("stale"), bool) else None,
         raw=raw,
-        counts=None if counts is None else _integers(counts, "counts", name),
-        celsius=_number(values, "celsius", name),
-        t=_number(values, "t", name),
+        counts=None if counts is None else _integers(counts, "counts", port),
+        celsius=_number(values, "celsius", port),
+        t=_number(values, "t", port),
+        port=port,
     )
 
 
@@ -211,7 +217,7 @@ def _reflectances(reading: Reading, calibration: Calibration | None) -> list[int
     """What the board would give a model of reflectances, thousandths of a percent."""
     assert reading.counts is not None
     if calibration is None or len(calibration.channels) != len(reading.counts):
-        raise BoardError(f"no reading: {WHY[NOT_CALIBRATED]}{COUNTS_HINT}")
+        raise BoardError(f"no reading: {replace(reading, quality=NOT_CALIBRATED).why}{COUNTS_HINT}")
     warm = None if reading.celsius is None else [round(16 * reading.celsius)]
     return [int(v) for v in calibration.apply([reading.counts], warm)[0]]
 
