@@ -40,6 +40,7 @@ def test_a_model_goes_onto_the_board(on):
     done = canbean("board", "model", folder / "car.cbm", "--port", virtual.port)
     assert done.code == 0
     assert "runs" in done.out
+    assert done.out.endswith(f"next: canbean board monitor --port {virtual.port} --alerts alerts.jsonl\n")
     cbm.write(folder / "meter.cbm", small("POLY"))
     failed(
         canbean("board", "model", folder / "meter.cbm", "--port", virtual.port),
@@ -69,6 +70,8 @@ def test_settings(on):
         canbean("board", "settings", "--port", virtual.port, "--set", "bitrate 3"),
         "bitrate: 10000 to 1000000",
     )
+    for words, says in (("threshold abc", "whole number"), ("threshold", "value is missing")):
+        failed(canbean("board", "settings", "--port", virtual.port, "--set", words), says)
     failed(
         canbean("board", "settings", "--port", virtual.port, "--unset", "listen"), "nothing of that is set"
     )

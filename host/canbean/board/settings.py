@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from canbean.board.port import BAUD
 from canbean.can.frames import key_text
 from canbean.detect.patterns import pattern_text
 from canbean.detect.rules import ACTIONS, ALLOW, DENY, Rules
-from canbean.errors import BoardError, RefusedError
+from canbean.errors import BoardError, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from canbean.board.link import Board
@@ -20,6 +21,23 @@ if TYPE_CHECKING:
 FLOOR = 64
 """Sixteenths of a bit: no setting brings a threshold below."""
 _ALL = (1 << 30) - 1
+EXAMPLES = {
+    "threshold": "16",
+    "allow": "2C5",
+    "deny": "7DF",
+    "bitrate": "250000",
+    "listen": "1",
+    "transmit": "0",
+    "alertid": "2031",
+    "calibration": "DATE UNIT T0 ZERO GAIN ALPHA EMPTY ...",
+    "swap": "1",
+    "led": "100",
+    "stream": "colortrack",
+    "baud": "9600",
+    "slot": "model.cbm",
+}
+"""Every setting of `firmware/commands/checked.py` with words that it takes: a number where it takes nothing else."""
+_NUMBER = re.compile(r"[-+]?[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -123,6 +141,21 @@ def read(board: Board, timeout: float = 5.0) -> Settings:
             elif said["type"] == "error":
                 raise board.refused("settings")
     raise BoardError(f"{board.port}: the board does not tell its settings within {timeout:g} s")
+
+
+def setting(text: str) -> str:
+    """The command that sets `NAME WORDS`, as somebody typed it; names and limits are checked by the board.
+
+    Raises:
+        UsageError: its value is missing, or is no number where it has to be one.
+    """
+    name, *words = text.split() or ("",)
+    example = EXAMPLES.get(name)
+    if example and not words:
+        raise UsageError(f"{name}: its value is missing: --set '{name} {example}'")
+    if example and _NUMBER.fullmatch(example) and not _NUMBER.fullmatch(" ".join(words)):
+        raise UsageError(f"{name} {' '.join(words)}: give one whole number: --set '{name} {example}'")
+    return " ".join(("set", name, *words))
 
 
 def change(board: Board, command: str, key: bytes | None = None) -> None:

@@ -17,6 +17,7 @@ from canbean.board.flash import STEPS, Flash, Job, found, images, job, ports
 from canbean.board.flash.prompt import prompt
 from canbean.cli.board_key import BoardKey, secret_of
 from canbean.cli.logs import AsJson
+from canbean.cli.next_verb import tell_next
 from canbean.cli.output import json_line, note, progress, results, words
 from canbean.errors import BoardError, UsageError
 
@@ -38,11 +39,6 @@ class Only(StrEnum):
 
 
 BAUD = 115200
-NEXT = {
-    "gateway": "canbean board monitor --port {port} --alerts alerts.jsonl",
-    "roastmeter": "canbean roast read --port {port}",
-    "model": "canbean board settings --port {port}",
-}
 
 INTERRUPTED = {
     "image": "the board may start nothing until it has its image",
@@ -177,9 +173,7 @@ def _tell(work: Flash, profile: Profile, where: str) -> None:
         )
     if told["board"] != profile.name:
         note(f"the board calls itself {told['board']}")
-    command = NEXT.get(str(told["app"]))
-    if command:
-        results.print(f"next: {command.format(port=where)}", markup=False)
+    tell_next(told["app"], where)
 
 
 @app.command("shell")

@@ -12,6 +12,7 @@ from canbean.board import Board, settings, update
 from canbean.board.port import line_of
 from canbean.cli.board_key import BoardKey, secret_of
 from canbean.cli.logs import AsJson
+from canbean.cli.next_verb import tell_next
 from canbean.cli.output import json_line, note, progress, results
 from canbean.cli.sign import ModelPath
 from canbean.errors import BoardError, RefusedError, UsageError
@@ -62,6 +63,7 @@ def model_(model: ModelPath, port: Port, key: BoardKey = None, as_json: AsJson =
     )
     if now.lines:
         note("what is set on the board still holds: " + "; ".join(" ".join(line) for line in now.lines))
+    tell_next(board.hello["app"], port)
 
 
 @app.command("settings")
@@ -97,7 +99,7 @@ def settings_(
     """
     secret = secret_of(key)
     commands = [f"unset {' '.join(words.split())}" for words in unset or ()]
-    commands += [f"set {' '.join(words.split())}" for words in set_ or ()]
+    commands += [settings.setting(words) for words in set_ or ()]
     with Board(port) as board:
         for command in commands:
             update.with_room(board, partial(settings.change, board, command, secret), secret)
