@@ -16,5 +16,6 @@ def fit(meta, sensor):
     for i in range(len(names)):
         if i >= len(gives) or names[i] != gives[i] and names[i] in _NAMES:
             raise ValueError(
-                "this model reads %s; the sensor here gives %s" % (", ".join(names), ", ".join(gives))
+                "this model reads %s; the %s here gives %s"
+                % (", ".join(names), sensor.NAME, ", ".join(gives))
             )

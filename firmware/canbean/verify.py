@@ -45,7 +45,7 @@ def verified(file, path, app, known):
     # a model's name is the digest of its unsigned file
     name = head[:10] + struct.pack("<HI", count, end + _TRAILER)
     digest = summed(file, head, hashlib.sha256(name), end, key)
-    sections = listed(file, count, end, known)
+    sections = listed(file, count, end)
     # META is JSON without spaces, written by one packer; inside its strings a quote is escaped.
     if "META" not in sections:
         raise ValueError("the model has no section META")
@@ -59,10 +59,14 @@ def verified(file, path, app, known):
     named = str(meta[start:end], "ascii")
     if named != app:
         raise ValueError("the model is for the application " + named + ", not " + app)
+    for tag in sections:
+        # tags, or a text of tags
+        if (tag not in known or " " in tag) and "A" <= tag[0] <= "Z":
+            raise ValueError("section " + tag + " needs another firmware")
     return sections, digest
 
 
-def listed(file, count, end, known):
+def listed(file, count, end):
     sections = {}
     file.seek(_HEADER)
     at = _HEADER + count * _ENTRY
@@ -74,9 +78,6 @@ def listed(file, count, end, known):
             raise ValueError("section " + tag + " does not lie where it should")
         if tag in sections:
             raise ValueError("section " + tag + " stands twice")
-        # tags, or a text of tags
-        if (tag not in known or " " in tag) and "A" <= tag[0] <= "Z":
-            raise ValueError("section " + tag + " needs another firmware")
         sections[tag] = (offset, length)
         at += length + 3 & ~3
     if at != end:

@@ -11,6 +11,9 @@ def run(app, _):
     console = app.console
     board = console.board
     console.refused = board.refused
+    if ", not " + console.app in (board.refused or ""):
+        # what another application left here is no model that somebody sent
+        console.refused = None
     if "key" in os.listdir():
         # but for the replay after a command `feed`
         app.locked = 1

@@ -31,7 +31,7 @@ def say(app, overlay):
             ("number", number),
             ("count", len(lines)),
             ("digest", digest),
-            ("slot", overlay.value(lines, "slot")),
+            ("slot", overlay.value(lines, "slot", app.console.board.slot)),
             ("threshold", threshold),
             ("rules", rules),
         ),

@@ -1,17 +1,20 @@
 # A sensor that measures what it is told (commands/sense.py): for the virtual board and for tests.
 
+# as the sensors with so many channels do
+GIVES = {2: "red infrared temperature", 4: "red green blue clear"}
+
 
 class FedSensor:
-    NAME = "fed"
+    NAME = "fed sensor"
     FULL = 0x3FFFF
     CANCELS = True
-    GIVES = ""
     swapped = False
     led = 0
     LEDS = 0, 255
 
     def __init__(self, channels):
         self.CHANNELS = channels
+        self.GIVES = GIVES.get(channels, "")
         self.measured = [0] * channels
         self.at = None
 

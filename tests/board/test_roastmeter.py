@@ -165,7 +165,7 @@ def test_a_meter_says_what_it_is(meter):
     sense(meter, *CUP, AT)
     said = meter.ask("hello", "hello").values
     assert list(said)[-3:-1] == ["sensor", "unit"]
-    assert (said["sensor"], said["unit"]) == ("fed", "kitchen")
+    assert (said["sensor"], said["unit"]) == ("fed sensor", "kitchen")
     update.ask(meter, "unset calibration", "settings")
     assert meter.ask("hello", "hello").values["unit"] is None
 

@@ -49,9 +49,9 @@ def on(tmp_path):
     """A virtual board with a model and its line."""
     boards = []
 
-    def start(model=OLD, key=None, heap="48wK", app="gateway"):
+    def start(model=OLD, key=None, heap="48wK", app="gateway", cup=()):
         cbm.write(tmp_path / "m.cbm", model, key)
-        virtual = VirtualBoard(tmp_path / "m.cbm", app, heap=heap, key=key)
+        virtual = VirtualBoard(tmp_path / "m.cbm", app, heap=heap, key=key, cup=cup)
         virtual.start()
         boards.append(virtual)
         board = Board(virtual.port)
@@ -80,6 +80,8 @@ def send(board, model, key=None):
 
 def test_models_go_from_slot_to_slot(on):
     virtual, board = on()
+    # that of the start, where nothing else was set
+    assert settings.read(board).slot == "model.cbm"
     steps = []
     update.send_model(board, cbm.pack(NEW), "x.cbm", progress=steps.append)
     assert runs(board) == name_of(NEW)
@@ -112,9 +114,7 @@ def test_a_model_that_the_board_refuses_is_gone_back_from(on):
     for before in (OLD, NEWEST):
         if before is NEWEST:
             send(board, NEWEST)
-        with pytest.raises(
-            BoardError, match=rf"refuses x\.cbm: ..cbm: {reason}; its model is {name_of(before)}"
-        ):
+        with pytest.raises(BoardError, match=rf"refuses x\.cbm: {reason}; its model is {name_of(before)}"):
             send(board, refused())
         assert (runs(board), board.hello["golden"]) == (name_of(before), "ok")
         # it goes on saying so
@@ -128,6 +128,37 @@ def test_a_model_that_the_board_refuses_is_gone_back_from(on):
     assert "not a canbean model" in board.refusal
     send(board, NEW)
     assert (runs(board), board.hello["golden"]) == (name_of(NEW), "ok")
+
+
+def test_a_model_that_another_application_left_is_not_told_of(on):
+    virtual, board = on()
+    send(board, NEW)
+    cbm.write(virtual.folder / "b.cbm", small("POLY"))
+    update.ask(board, "set slot b.cbm", "settings")
+    restart(board)
+    assert (runs(board), settings.read(board).slot) == (name_of(NEW), "a.cbm")
+    board.refusal = None
+    assert board.ask("hello", "hello").values["golden"] == "ok"
+    assert board.refusal is None
+
+
+def test_a_model_of_another_sensor_names_what_both_have(on):
+    own, other = (
+        cbm.Model(
+            {
+                **small("POLY").sections,
+                "META": cbm.encode_meta({"app": "roastmeter", "channels": [[name, 0] for name in names]}),
+            }
+        )
+        for names in (("red", "infrared"), ("red", "green", "blue", "clear"))
+    )
+    _, board = on(own, app="roastmeter", cup=(31000, 81000, 436))
+    assert board.hello["golden"] == "ok", board.refusal
+    with pytest.raises(
+        BoardError,
+        match=r"the board refuses x\.cbm: this model reads red, green, blue, clear; the fed sensor here gives red, infrared, temperature; its model is",
+    ):
+        send(board, other)
 
 
 def test_what_is_no_file_is_refused_and_nothing_changes(on):

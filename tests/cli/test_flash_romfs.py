@@ -135,6 +135,10 @@ def test_a_model_sent_later_wins_and_falls_back(car, tmp_path):
         on(board)
         flash(board, car, "--only", "firmware")
         assert runs(board) == (files.SLOT, names[0], None)
+        assert (
+            f"model {files.SLOT}, settings changed 0 times"
+            in canbean("board", "settings", "--port", board.port).out
+        )
         # over the line, with nothing of the ROMFS touched
         before = board.flash.read(ROM, WEMOS.romfs_bytes)
         done = canbean("board", "model", tmp_path / "bad.cbm", "--port", board.port)

@@ -9,6 +9,7 @@ from conftest import FIRMWARE, ROOT
 from roastmeter_cases import KIT, model
 
 RED = ["red", "infrared", "temperature"]
+SENSORS = {"max3010x": "MAX3010x", "tcs34725": "TCS34725", "tcs3200": "TCS3200"}
 HEAD = "import json\nfrom meter_app_vm import On\n"
 
 
@@ -62,7 +63,7 @@ print(json.dumps(meter.lines()[-1]))
 def test_a_model_of_another_sensor_is_refused_in_one_line(run, sensor, names, reads, gives):
     decimals = {"channels": [[name, 3] for name in names]}
     started, said = run(STARTED.format(sensor=sensor), None, **decimals)
-    why = f"this model reads {reads}; the sensor here gives {gives}"
+    why = f"this model reads {reads}; the {SENSORS[sensor]} here gives {gives}"
     assert started == [why, False]
     assert (said["type"], said["reason"]) == ("error", why)
 

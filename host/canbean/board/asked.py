@@ -1,4 +1,4 @@
-"""A board's file without what its application never asks for: a gateway's has no roast meter's pins, and the other way round."""
+"""What is asked of a board's file, which goes without the rest: a gateway's has no roast meter's pins, and the other way round."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import ast
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from canbean.board.scopes import File, Own, imported, taken
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from canbean.board.scopes import Source
 
 
 def asked(source: bytes, others: Iterable[bytes]) -> bytes:
@@ -41,14 +45,34 @@ def asked(source: bytes, others: Iterable[bytes]) -> bytes:
     return b"".join(lines)
 
 
+def offered(sources: dict[str, Source], board: str) -> set[str]:
+    """What a board's file imports for others, which ask for it as for what is the file's own."""
+    there = {
+        name
+        for one in sources[board].tree.body
+        if isinstance(one, ast.ImportFrom)
+        for name, meaning in imported(sources[board], one, sources).items()
+        if not isinstance(meaning, File)
+    }
+    wanted = set()
+    for source in sources.values():
+        for node in ast.walk(source.tree) if there and source.name != board else ():
+            if isinstance(node, ast.Attribute):
+                wanted.add(node.attr)
+            elif isinstance(node, ast.ImportFrom):
+                taken_here = [taken(source, node, alias, sources) for alias in node.names]
+                wanted |= {own.name for own in taken_here if isinstance(own, Own) and own.file == board}
+    return there & wanted
+
+
 @lru_cache(maxsize=512)
 def _named(source: bytes) -> frozenset[str]:
     """Attributes, texts and what is imported from somewhere, of a file."""
     nodes = list(ast.walk(ast.parse(source)))
     attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    taken = {one.name for node in nodes if isinstance(node, ast.ImportFrom) for one in node.names}
-    return frozenset(attributes | texts | taken)
+    there = {one.name for node in nodes if isinstance(node, ast.ImportFrom) for one in node.names}
+    return frozenset(attributes | texts | there)
 
 
 def _names(node: ast.stmt) -> set[str]:

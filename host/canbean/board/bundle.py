@@ -16,6 +16,7 @@ from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
 from canbean.board import spare
+from canbean.board.asked import offered
 from canbean.board.reach import Part, Reach
 from canbean.board.scopes import (
     BOOT,
@@ -34,7 +35,6 @@ from canbean.board.scopes import (
     imported,
     origin,
     parse,
-    taken,
 )
 from canbean.board.shorten import ARGUMENTS, FIXED, Attributes, top_level
 from canbean.board.spare import BY_TEXT, TEXT, named_once, not_names, shared
@@ -197,26 +197,6 @@ def _by_text(tree: ast.Module) -> set[str]:
     return found
 
 
-def _offered(sources: dict[str, Source], board: str) -> set[str]:
-    """What a board's file imports for others, which ask for it as for what is the file's own."""
-    there = {
-        name
-        for one in sources[board].tree.body
-        if isinstance(one, ast.ImportFrom)
-        for name, meaning in imported(sources[board], one, sources).items()
-        if not isinstance(meaning, File)
-    }
-    asked = set()
-    for source in sources.values():
-        for node in ast.walk(source.tree) if there and source.name != board else ():
-            if isinstance(node, ast.Attribute):
-                asked.add(node.attr)
-            elif isinstance(node, ast.ImportFrom):
-                taken_here = [taken(source, node, alias, sources) for alias in node.names]
-                asked |= {own.name for own in taken_here if isinstance(own, Own) and own.file == board}
-    return there & asked
-
-
 class _Plan:
     """Where each name lives and what it is called."""
 
@@ -245,7 +225,7 @@ class _Plan:
         asked = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
         # What is asked of a file as an object: a board's, a command's.
         lent = {name for name in sources if name.startswith(("boards/", "commands/"))}
-        self.offered = {name: _offered(sources, name) for name in sources if name.startswith("boards/")}
+        self.offered = {name: offered(sources, name) for name in sources if name.startswith("boards/")}
         for name, tops in self.offered.items():
             sources[name].names.update({top: Own(name, top) for top in tops})
         self.kept = {

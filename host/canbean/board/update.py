@@ -159,8 +159,14 @@ def send_model(
     wanted = cbm.digest(blob)[:16]
     if board.hello.get("model") != wanted:
         has = board.hello.get("model") or "none"
-        reason = board.refusal or "it does not say why"
+        _, reason = refused(board.refusal or "it does not say why")
         raise BoardError(f"{board.port}: the board refuses {name}: {reason}; its model is {has}")
+
+
+def refused(reason: str) -> tuple[str | None, str]:
+    """The slot of a model that a board has refused and left, and why (`firmware/commands/refused.py`); what else it says is of no slot."""
+    slot, colon, why = reason.partition(": ")
+    return (slot, why) if colon and slot.endswith(".cbm") and " " not in slot else (None, reason)
 
 
 def greeting(board: Board, before: str, timeout: float = 30.0) -> None:

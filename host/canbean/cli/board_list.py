@@ -70,7 +70,7 @@ def _asked(port: Port, ask: bool) -> dict[str, Any]:
         "runs": {name: hello.get(name) for name in ("board", "app", "model", "golden", "heap_free")}
         if hello
         else None,
-        "reason": said.reason,
+        "reason": said.wrong,
     }
 
 

@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
+from canbean.board import update
 from canbean.board.awake import awake
 from canbean.board.link import Board
 from canbean.errors import BoardError
@@ -21,7 +22,7 @@ class Found:
         firmware: digest of the firmware that was flashed, None where nobody knows.
         model: digest of the model's file with its signature, None where nobody knows.
         slot: which file that is, None where nobody knows.
-        reason: what it says is wrong with what runs, if anything; why nothing answers, where nothing does.
+        reason: what it says is wrong, if anything; why nothing answers, where nothing does.
     """
 
     hello: dict[str, Any] = field(default_factory=dict)
@@ -30,6 +31,12 @@ class Found:
     model: str | None = None
     slot: str | None = None
     reason: str | None = None
+
+    @property
+    def wrong(self) -> str | None:
+        """The reason where it is about what runs, and not about a model that another one stands in for."""
+        left = self.hello.get("golden") == "ok" and update.refused(self.reason or "")[0]
+        return None if left else self.reason
 
 
 ASK_S = 2.0

@@ -355,7 +355,7 @@ class Flash:
         return prompt(self.job.port, self.job.board.baud, self.found, self.job.key, patience)
 
     def told(self) -> dict[str, Any]:
-        """What runs on the board now."""
+        """What runs on the board now, and what is wrong with that."""
         hello = self.found.hello
         return {
             "port": self.job.port,
@@ -367,5 +367,5 @@ class Flash:
             "image": self.found.image,
             "firmware": self.found.firmware,
             "slot": self.found.slot,
-            "reason": self.found.reason,
+            "reason": self.found.wrong,
         }
