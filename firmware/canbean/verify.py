@@ -45,7 +45,22 @@ def verified(file, path, app, known):
     # a model's name is the digest of its unsigned file
     name = head[:10] + struct.pack("<HI", count, end + _TRAILER)
     digest = summed(file, head, hashlib.sha256(name), end, key)
-    sections = listed(file, count, end)
+    # in one function, which takes less heap than two
+    sections = {}
+    file.seek(_HEADER)
+    at = _HEADER + count * _ENTRY
+    for _ in range(count):
+        entry = file.read(_ENTRY)
+        tag = str(entry[:4], "ascii")
+        start, length = struct.unpack("<II", entry[4:])
+        if start != at or length > end - at:
+            raise ValueError("section " + tag + " does not lie where it should")
+        if tag in sections:
+            raise ValueError("section " + tag + " stands twice")
+        sections[tag] = (start, length)
+        at += length + 3 & ~3
+    if at != end:
+        raise ValueError("the model holds what belongs to no section")
     # META is JSON without spaces, written by one packer; inside its strings a quote is escaped.
     if "META" not in sections:
         raise ValueError("the model has no section META")
@@ -64,25 +79,6 @@ def verified(file, path, app, known):
         if (tag not in known or " " in tag) and "A" <= tag[0] <= "Z":
             raise ValueError("section " + tag + " needs another firmware")
     return sections, digest
-
-
-def listed(file, count, end):
-    sections = {}
-    file.seek(_HEADER)
-    at = _HEADER + count * _ENTRY
-    for _ in range(count):
-        entry = file.read(_ENTRY)
-        tag = str(entry[:4], "ascii")
-        offset, length = struct.unpack("<II", entry[4:])
-        if offset != at or length > end - at:
-            raise ValueError("section " + tag + " does not lie where it should")
-        if tag in sections:
-            raise ValueError("section " + tag + " stands twice")
-        sections[tag] = (offset, length)
-        at += length + 3 & ~3
-    if at != end:
-        raise ValueError("the model holds what belongs to no section")
-    return sections
 
 
 # The digest of the file, which `name` has the beginning of.
