@@ -2,7 +2,7 @@
 
 import importlib
 import sys
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -51,9 +51,11 @@ def test_a_board_of_before_says_nothing_of_that():
 
 
 def test_every_setting_has_an_example_that_the_board_takes(monkeypatch):
-    monkeypatch.syspath_prepend(str(FIRMWARE))
+    package = ModuleType("board_commands")
+    package.__path__ = [str(FIRMWARE / "commands")]
+    monkeypatch.setitem(sys.modules, "board_commands", package)
     monkeypatch.setitem(sys.modules, "canbean", sys.modules[module("lines").__package__])
-    checked = importlib.import_module("commands.checked")
+    checked = importlib.import_module("board_commands.checked")
     assert set(settings.EXAMPLES) == {*checked.NUMBERS, *checked.LISTS, *checked.METER, "slot"}
     for name, words in settings.EXAMPLES.items():
         assert checked.checked([name, *words.split()])
