@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from canbean.errors import PairsError, QuantizeError, UsageError
 from canbean.roast import fit as fitting
-from canbean.roast import measures, meter, pairs, regressors, simulate
+from canbean.roast import held_out, measures, meter, pairs, regressors, simulate
 from canbean.roast import scale as scales
 from canbean.roast.kinds import is_calibrated
 from canbean.roast.regressors import Samples, mlp
@@ -34,9 +34,9 @@ def one_thread():
 def small():
     """Nine simulated lots of two cups, all families; folds as of many lots."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitting, "ALL_LOTS", 3)
-        patch.setattr(fitting, "OUTER", 4)
-        patch.setattr(fitting, "INNER", 2)
+        patch.setattr(held_out, "ALL_LOTS", 3)
+        patch.setattr(held_out, "OUTER", 4)
+        patch.setattr(held_out, "INNER", 2)
         return fitting.fit(simulate.pairs(9, 2, seed=1))
 
 
@@ -61,8 +61,8 @@ def fake(monkeypatch, families):
         )
         for name, say in families.items()
     }
-    monkeypatch.setattr(fitting, "readings", lambda regressor, values: regressor.say(values))
-    monkeypatch.setattr(fitting, "rises", lambda regressor, samples: True)
+    monkeypatch.setattr(held_out, "readings", lambda regressor, values: regressor.say(values))
+    monkeypatch.setattr(held_out, "rises", lambda regressor, samples: True)
     return list(made.items())
 
 
@@ -144,7 +144,7 @@ def test_no_family_ever_learns_from_a_lot_it_is_checked_on(monkeypatch):
     families = fake(monkeypatch, {"spy": say})
     p = table(lot, lot, 20 + 10 * lot)
     samples = Samples(p.channels, p.decimals, p.reference, p.lot, SCALE)
-    fitting._try_all(samples, samples.folds(fitting.OUTER), families, 0, None)
+    held_out.try_all(samples, samples.folds(held_out.OUTER), families, 0, None)
     assert len(checked) == 8 + 8 * 7
 
 
@@ -169,8 +169,8 @@ def test_the_choice_is_made_inside_each_fold(monkeypatch):
             "calm": lambda _, v: 40 + 10 * v[:, 0] + 5,
         },
     )
-    folds = samples.folds(fitting.OUTER)
-    tried, _ = fitting._try_all(samples, folds, families, 0, None)
+    folds = samples.folds(held_out.OUTER)
+    tried, _ = held_out.try_all(samples, folds, families, 0, None)
     assert fitting.choose([t.candidate(t.outer, samples, t.whole) for t in tried], one_channel=True) == "calm"
     seen = []
     monkeypatch.setattr(measures, "half_width", lambda residuals, lots: seen.append((residuals, lots)) or 1.5)
@@ -190,8 +190,8 @@ def test_coverage_counts_the_lots_held(monkeypatch):
     p = table(lot, lot, 40 + 10 * lot)
     samples = Samples(p.channels, p.decimals, p.reference, p.lot, SCALE)
     families = fake(monkeypatch, {"one": lambda _, v: 40 + 10 * v[:, 0] + np.where(v[:, 0] == 0, 30, 1)})
-    folds = samples.folds(fitting.OUTER)
-    tried, _ = fitting._try_all(samples, folds, families, 0, None)
+    folds = samples.folds(held_out.OUTER)
+    tried, _ = held_out.try_all(samples, folds, families, 0, None)
     assert fitting._nested(samples, folds, tried)[1] == pytest.approx(0.9)
 
 
@@ -311,7 +311,7 @@ CURVES = ["quadratic", "cubic", "exponential", "bell", "power", "logistic", "spl
 def test_curves_of_one_feature_are_monotone_and_seldom_worse_than_a_cubic(monkeypatch):
     # All lots outside, few folds inside.
     monkeypatch.setattr(
-        fitting, "folds_of", lambda lot, many: 3 if many == fitting.INNER else len(np.unique(lot))
+        held_out, "folds_of", lambda lot, many: 3 if many == held_out.INNER else len(np.unique(lot))
     )
     worse = []
     for seed in range(5):
@@ -335,7 +335,7 @@ def test_a_blend_that_is_chosen_is_packed(monkeypatch):
 
 def readings_of(f):
     regressor = meter.load(f.model).regressor
-    return fitting.readings(regressor, f.pairs.channels).tolist()
+    return held_out.readings(regressor, f.pairs.channels).tolist()
 
 
 def test_channels_in_percent_are_taken_for_calibrated_reflectances():
@@ -360,10 +360,10 @@ def test_the_scale_and_the_interval_go_into_the_model(small):
 
 def test_what_falls_is_not_blended_beside_what_rises(monkeypatch):
     monkeypatch.setattr(
-        fitting, "rises", lambda regressor, samples: isinstance(regressor.kind, polynomial.Polynomial)
+        held_out, "rises", lambda regressor, samples: isinstance(regressor.kind, polynomial.Polynomial)
     )
     f = fitting.fit(simulate.pairs(14, 2, seed=3), models=["cubic", "quadratic", "ridge", "blend"])
     assert f.blend == {"ridge": 1.0}
-    monkeypatch.setattr(fitting, "rises", lambda regressor, samples: False)
+    monkeypatch.setattr(held_out, "rises", lambda regressor, samples: False)
     f = fitting.fit(simulate.pairs(14, 2, seed=3), models=["cubic", "quadratic", "ridge", "blend"])
     assert set(f.blend) == {"cubic", "quadratic"}

@@ -5,16 +5,16 @@ import json
 import pytest
 
 from canbean.roast import fit as fitting
-from canbean.roast import meter, regressors, simulate
+from canbean.roast import held_out, meter, regressors, simulate
 from canbean.tiny import cbm
 
 
 @pytest.mark.parametrize("name", [*regressors.names(), "ridge,spline,blend"])
 def test_the_vm_reads_fresh_cups_as_the_host_does(vm, tmp_path, monkeypatch, name):
     # its folds are not asked here
-    monkeypatch.setattr(fitting, "ALL_LOTS", 2)
-    monkeypatch.setattr(fitting, "OUTER", 2)
-    monkeypatch.setattr(fitting, "INNER", 2)
+    monkeypatch.setattr(held_out, "ALL_LOTS", 2)
+    monkeypatch.setattr(held_out, "OUTER", 2)
+    monkeypatch.setattr(held_out, "INNER", 2)
     fitted = fitting.fit(simulate.pairs(10, 2, seed=6), models=name.split(","))
     if "blend" in name:
         assert "blend" in fitted.models

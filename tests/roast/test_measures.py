@@ -16,6 +16,14 @@ def test_figures_by_hand():
     assert e["bias"] == 1.0
 
 
+def test_the_deviation_of_a_mean_is_that_over_draws_of_lots():
+    rng = np.random.default_rng(2)
+    lot = np.repeat([0, 2, 3, *range(5, 22)], 3)
+    drawn = [rng.normal(0, 1.5, 22)[lot] + rng.normal(0, 1, 60) for _ in range(400)]
+    told = np.mean([measures.deviation(values, lot) for values in drawn])
+    assert told == pytest.approx(np.std([values.mean() for values in drawn]), rel=0.1)
+
+
 def test_lots_count_alike_whatever_their_rows():
     # A lot measured a hundred times with large errors is still one lot of ten.
     residuals = np.concatenate([np.full(100, 9.0), np.arange(1, 10) / 10])

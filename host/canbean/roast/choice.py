@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from canbean.roast import measures
 from canbean.roast.regressors import BLEND
 
 if TYPE_CHECKING:
@@ -56,10 +57,7 @@ class Candidate:
         """From the errors (n,) of rows of held-out lots (n,)."""
         square = error**2
         rmse = float(np.sqrt(square.mean()))
-        rows = np.bincount(lot)
-        share = np.bincount(lot, square - square.mean())[rows > 0] / len(lot)
-        lots = len(share)
-        spread = float(np.sqrt(np.sum(share**2) * lots / max(lots - 1, 1)))
+        spread = measures.deviation(square, lot)
         return cls(name, rmse, spread / (2 * rmse) if rmse else 0.0, monotone, size)
 
 

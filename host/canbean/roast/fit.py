@@ -14,33 +14,27 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it publishes no type information
 
 from canbean.errors import PairsError, QuantizeError, UsageError
-from canbean.roast import blending, measures, meter, regressors
+from canbean.roast import held_out, measures, meter, regressors
 from canbean.roast.agreement import Agreement, agreement
-from canbean.roast.choice import BOARD_MS, RULE, Candidate, choose
+from canbean.roast.choice import BOARD_MS, RULE, choose
 from canbean.roast.kinds import LIGHT, is_calibrated
-from canbean.roast.monotone import rises
 from canbean.roast.pairs import check
 from canbean.roast.regressors import Samples
 from canbean.roast.scale import DEFAULT, Scale, Shown, custom
 from canbean.tiny import cbm, cost
-from canbean.tiny.regressor import POINT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from canbean.roast.held_out import Tried
     from canbean.roast.pairs import Pairs
     from canbean.roast.regressors import Family, Fold
     from canbean.tiny.cbm import Model
-    from canbean.tiny.regressor import Regressor
 
     Array = NDArray[np.float64]
 
-ALL_LOTS = 15
-"""Up to so many lots each is left out alone."""
-OUTER = 10
-INNER = 5
 TOLERANCE = 5.0
 BYTES_MOST = 4096
 """A meter's sections are read into the heap of a board that has little of it."""
@@ -105,31 +99,6 @@ class Fit:
             "agreement": self.agreement.as_json(),
             "warnings": list(self.warnings),
         }
-
-
-@dataclass(frozen=True, eq=False)
-class _Tried:
-    """A model on held-out lots.
-
-    Attributes:
-        outer: what it said of each row (n,) left out.
-        inner: for each outer fold what it said of the rows learned from, their lots left out in turn.
-        folds: for each outer fold what was fitted on the rows learned from, and whether that rises.
-        whole: fitted on all rows, and whether that rises.
-    """
-
-    name: str
-    outer: Array
-    inner: tuple[Array, ...]
-    folds: tuple[tuple[Regressor, bool], ...]
-    whole: tuple[Regressor, bool]
-
-    def candidate(self, said: Array, samples: Samples, fitted: tuple[Regressor, bool]) -> Candidate:
-        """As the choice sees it, by what it said of the samples' rows."""
-        regressor, monotone = fitted
-        return Candidate.of(
-            self.name, said - samples.reference, samples.lot, monotone=monotone, size=_size(regressor)
-        )
 
 
 def data(pairs: Pairs) -> str:
@@ -218,12 +187,12 @@ def _fit(
     channels = [pairs.channel_names[k] for k in moving]
     decimals = tuple(DECIMALS if shown.calibrated else pairs.decimals[k] for k in moving)
     samples = Samples(pairs.channels[:, moving], decimals, pairs.reference, pairs.lot, shown.scale.span)
-    folds = samples.folds(folds_of(samples.lot, OUTER))
-    tried, warnings = _try_all(samples, folds, families, seed, progress)
+    folds = samples.folds(held_out.folds_of(samples.lot, held_out.OUTER))
+    tried, warnings = held_out.try_all(samples, folds, families, seed, progress)
     recipe: Mapping[str, float] = {}
     if blended and len(tried) > 1:
         try:
-            mixed, recipe = _blend(samples, folds, tried)
+            mixed, recipe = held_out.blend(samples, folds, tried)
             tried.append(mixed)
         except QuantizeError as error:
             warnings.append(f"{regressors.BLEND} is left out: {error}")
@@ -278,95 +247,7 @@ def _fit(
     )
 
 
-def folds_of(lot: NDArray[np.int64], many: int) -> int:
-    """How many folds: each lot alone where there are few, else `many`."""
-    lots = len(np.unique(lot))
-    return lots if lots <= ALL_LOTS else many
-
-
-def readings(regressor: Regressor, values: Array) -> Array:
-    """What the board will say (n,) of sensor channels (n, c): integers all the way, then points."""
-    return regressor.predict(regressor.features.readings(values)) / POINT
-
-
-def _splits(samples: Samples) -> list[tuple[Samples, NDArray[np.int64]]]:
-    """What each inner fold learns from, and the rows that it leaves out."""
-    return [(samples.rows(learn), left) for learn, left in samples.folds(folds_of(samples.lot, INNER))]
-
-
-def _held_out(
-    family: Family, samples: Samples, splits: Sequence[tuple[Samples, NDArray[np.int64]]], seed: int
-) -> Array:
-    """What a family says of each row (n,) when it has not learned from the row's lot."""
-    said = np.empty(len(samples))
-    for learn, left in splits:
-        said[left] = readings(family.fit(learn, seed), samples.values[left])
-    return said
-
-
-def _try_all(
-    samples: Samples,
-    folds: Sequence[Fold],
-    families: Sequence[tuple[str, Family]],
-    seed: int,
-    progress: Callable[[float], None] | None,
-) -> tuple[list[_Tried], list[str]]:
-    """Each family on the outer folds and on the folds inside of each; one that does not fit the board is named."""
-    tried: list[_Tried] = []
-    warnings: list[str] = []
-    # made once: families share their front ends and indices
-    nested = [(inside, _splits(inside)) for inside in (samples.rows(learn) for learn, _ in folds)]
-    for number, (name, family) in enumerate(families):
-        try:
-            outer = np.empty(len(samples))
-            inner, fitted = [], []
-            for done, ((_, left), (inside, splits)) in enumerate(zip(folds, nested, strict=True)):
-                regressor = family.fit(inside, seed)
-                outer[left] = readings(regressor, samples.values[left])
-                fitted.append((regressor, rises(regressor, inside)))
-                inner.append(_held_out(family, inside, splits, seed))
-                if progress:
-                    progress((number + (done + 1) / len(folds)) / (len(families) + 1))
-            whole = family.fit(samples, seed)
-            tried.append(_Tried(name, outer, tuple(inner), tuple(fitted), (whole, rises(whole, samples))))
-        except QuantizeError as error:
-            warnings.append(f"{name} is left out: {error}")
-    if not tried:
-        raise QuantizeError(f"no model fits the board: {'; '.join(warnings)}")
-    return tried, warnings
-
-
-def _blend(
-    samples: Samples, folds: Sequence[Fold], tried: Sequence[_Tried]
-) -> tuple[_Tried, Mapping[str, float]]:
-    """The blend of what was tried, made anew in each fold, and the recipe of the one on all rows."""
-    outer = np.empty(len(samples))
-    inner, fitted = [], []
-    for k, (learn, left) in enumerate(folds):
-        inside = samples.rows(learn)
-        asked = _rising([(t, *t.folds[k]) for t in tried])
-        said = {t.name: t.inner[k] for t in asked}
-        models = {t.name: t.folds[k][0] for t in asked}
-        regressor = blending.build(models, blending.recipe(said, inside.reference, models))
-        outer[left] = readings(regressor, samples.values[left])
-        fitted.append((regressor, rises(regressor, inside)))
-        inner.append(
-            blending.cross_fitted(said, inside.reference, inside.folds(folds_of(inside.lot, INNER)), models)
-        )
-    asked = _rising([(t, *t.whole) for t in tried])
-    models = {t.name: t.whole[0] for t in asked}
-    recipe = blending.recipe({t.name: t.outer for t in asked}, samples.reference, models)
-    whole = blending.build(models, recipe)
-    mixed = _Tried(regressors.BLEND, outer, tuple(inner), tuple(fitted), (whole, rises(whole, samples)))
-    return mixed, recipe.weights
-
-
-def _rising(tried: Sequence[tuple[_Tried, Regressor, bool]]) -> list[_Tried]:
-    """Those of which the fitted one rises, if there are any: a mean of such rises."""
-    return [t for t, _, rises in tried if rises] or [t for t, *_ in tried]
-
-
-def _fitting(tried: Sequence[_Tried], warnings: list[str]) -> list[_Tried]:
+def _fitting(tried: Sequence[Tried], warnings: list[str]) -> list[Tried]:
     """Those within the board's time and heap; what is not is named among the warnings."""
     kept = []
     for t in tried:
@@ -375,8 +256,8 @@ def _fitting(tried: Sequence[_Tried], warnings: list[str]) -> list[_Tried]:
             warnings.append(
                 f"{t.name} is left out: about {regressor.board_ms:.0f} ms on the board, {BOARD_MS:g} at most"
             )
-        elif _size(regressor) > BYTES_MOST:
-            warnings.append(f"{t.name} is left out: {_size(regressor)} bytes, {BYTES_MOST} at most")
+        elif held_out.size(regressor) > BYTES_MOST:
+            warnings.append(f"{t.name} is left out: {held_out.size(regressor)} bytes, {BYTES_MOST} at most")
         else:
             kept.append(t)
     if not kept:
@@ -384,7 +265,7 @@ def _fitting(tried: Sequence[_Tried], warnings: list[str]) -> list[_Tried]:
     return kept
 
 
-def _nested(samples: Samples, folds: Sequence[Fold], tried: Sequence[_Tried]) -> tuple[Array, float]:
+def _nested(samples: Samples, folds: Sequence[Fold], tried: Sequence[Tried]) -> tuple[Array, float]:
     """What the choice made inside each fold says of the rows outside (n,), and how often its interval holds them.
 
     The interval of a fold comes from the residuals of its inner folds; lots count alike in the coverage.
@@ -401,10 +282,6 @@ def _nested(samples: Samples, folds: Sequence[Fold], tried: Sequence[_Tried]) ->
     count = np.bincount(samples.lot)
     held = np.bincount(samples.lot, inside) / np.maximum(count, 1)
     return said, float(np.mean(held[count > 0]))
-
-
-def _size(regressor: Regressor) -> int:
-    return sum(map(len, regressor.sections().values()))
 
 
 def _short(limit: float) -> float:

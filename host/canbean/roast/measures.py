@@ -31,6 +31,14 @@ def errors(said: NDArray[np.float64], true: NDArray[np.float64], tolerance: floa
     }
 
 
+def deviation(values: NDArray[np.float64], lot: NDArray[np.int64]) -> float:
+    """Standard error of the mean of what rows say (n,), from how much their lots (n,) differ."""
+    rows = np.bincount(lot)
+    share = np.bincount(lot, values - values.mean())[rows > 0] / len(lot)
+    lots = len(share)
+    return float(np.sqrt(np.sum(share**2) * lots / max(lots - 1, 1)))
+
+
 def half_width(residuals: NDArray[np.float64], lot: NDArray[np.int64], coverage: float = COVERAGE) -> float:
     """The +- that holds a share `coverage` of the readings of a lot not seen before.
 
