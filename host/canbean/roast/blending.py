@@ -4,6 +4,12 @@ Weights are not negative and add up to one; they come from what the models say o
 Networks 1992; with weights that are not negative: Breiman, Machine Learning 1996). Models share a front end, and each
 kind is there once; curves over the same index are one curve, the mean of theirs. So a blend of curves takes no more of a board than one of
 them, and is made where two of them are good; another kind beside them made it no better in the simulation, and brings its code along.
+
+First come the square and the cube of the light. One is the other without its third power, so their mean is the cube with that
+power held back: less of what it learned from chance at the ends of the scale, and not the bend of a form that the coffee does not have, which is
+what curves of two parameters bring along (Hansen, "Least squares model averaging", Econometrica 2007, of nested models). All curves are blended
+where that is better by more than one standard error of the difference, from how much it differs between lots: where the square and the cube
+are both wrong.
 """
 
 from __future__ import annotations
@@ -13,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from canbean.roast import measures
 from canbean.tiny.blend import Blend, Kind
 from canbean.tiny.regressor import Regressor
 from canbean.tiny.spline import Spline
@@ -22,8 +29,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from canbean.roast.regressors import Fold
+    from canbean.roast.regressors import Fold, Samples
 
+NESTED = ("quadratic", "cubic")
+"""The one is the other without its last power."""
 KINDS_MOST = 3
 """Each kind brings its code along onto the board."""
 WORST = 1.5
@@ -47,15 +56,32 @@ class Recipe:
 
 
 def recipe(
-    said: Mapping[str, NDArray[np.float64]], reference: NDArray[np.float64], fitted: Mapping[str, Regressor]
+    said: Mapping[str, NDArray[np.float64]],
+    reference: NDArray[np.float64],
+    lot: NDArray[np.int64],
+    fitted: Mapping[str, Regressor],
 ) -> Recipe:
     """Who to blend, and how.
 
     Args:
         said: by model what it says of rows (n,) whose lots it was not fitted on.
         reference: of those rows (n,).
+        lot: of those rows (n,).
         fitted: by model its integers.
     """
+    everyone = _stacked(said, reference, fitted)
+    nested = {name: said[name] for name in NESTED if name in said}
+    if len(nested) < len(NESTED):
+        return everyone
+    held_back = _stacked(nested, reference, fitted)
+    excess = (held_back.mean(said) - reference) ** 2 - (everyone.mean(said) - reference) ** 2
+    return held_back if excess.mean() <= measures.deviation(excess, lot) else everyone
+
+
+def _stacked(
+    said: Mapping[str, NDArray[np.float64]], reference: NDArray[np.float64], fitted: Mapping[str, Regressor]
+) -> Recipe:
+    """Those that are near the best, with weights of least squares."""
     error = {name: float(np.mean((rows - reference) ** 2)) for name, rows in said.items()}
     order = sorted(error, key=lambda name: (error[name], name))
     near = [name for name in order if error[name] <= WORST**2 * error[order[0]]]
@@ -91,14 +117,15 @@ def build(fitted: Mapping[str, Regressor], made: Recipe) -> Regressor:
 
 def cross_fitted(
     said: Mapping[str, NDArray[np.float64]],
-    reference: NDArray[np.float64],
+    samples: Samples,
     folds: Sequence[Fold],
     fitted: Mapping[str, Regressor],
 ) -> NDArray[np.float64]:
-    """What blends say of rows (n,) whose lots their weights have not seen either."""
-    out = np.empty(len(reference))
+    """What blends say of rows (n,) of samples whose lots their weights have not seen either."""
+    out = np.empty(len(samples))
     for learn, left in folds:
-        found = recipe({name: rows[learn] for name, rows in said.items()}, reference[learn], fitted)
+        seen = {name: rows[learn] for name, rows in said.items()}
+        found = recipe(seen, samples.reference[learn], samples.lot[learn], fitted)
         out[left] = found.mean({name: rows[left] for name, rows in said.items()})
     return out
 

@@ -2,7 +2,8 @@
 
 The rule, which `roast fit` prints, of the models within the board's milliseconds: the blend, if it never falls on the path
 (`canbean.roast.monotone`) and is within two standard errors of the least error on lots left out. What its members have learned of
-chance differs and partly cancels, while the least of a dozen errors is itself partly luck. Else all that are within one standard error of
+chance differs and partly cancels, while the least of a dozen errors is itself partly luck. Who is blended is in `canbean.roast.blending`:
+the square and the cube of the light, unless a blend of all curves is better by more than chance. Else all that are within one standard error of
 the least, since with some tens of pairs so small a difference is chance (Breiman et al., "Classification and Regression Trees", 1984,
 section 3.4.3); if one of these never falls, only those; of them the one of the fewest bytes, for a larger model is the likelier one to
 have learned that chance. With a single channel the best of those that never fall, always and by error alone: curves of one variable
@@ -28,7 +29,8 @@ BOARD_MS = 50.0
 RULE = (
     f"within {BOARD_MS:g} ms on the board the blend, if it never falls and is within two standard errors of the least error on lots left "
     "out; else of those within one standard error the fewest bytes, one that never falls if there is one (with one channel: the least "
-    "error of those that never fall)"
+    "error of those that never fall). The blend is of quadratic and cubic, one curve that bends less than the cubic; or of all curves, where "
+    "that has less error by more than a standard error of the difference"
 )
 
 

@@ -128,15 +128,13 @@ def blend(
         asked = _rising([(t, *t.folds[k]) for t in tried])
         said = {t.name: t.inner[k] for t in asked}
         models = {t.name: t.folds[k][0] for t in asked}
-        regressor = blending.build(models, blending.recipe(said, inside.reference, models))
+        regressor = blending.build(models, blending.recipe(said, inside.reference, inside.lot, models))
         outer[left] = readings(regressor, samples.values[left])
         fitted.append((regressor, rises(regressor, inside)))
-        inner.append(
-            blending.cross_fitted(said, inside.reference, inside.folds(folds_of(inside.lot, INNER)), models)
-        )
+        inner.append(blending.cross_fitted(said, inside, inside.folds(folds_of(inside.lot, INNER)), models))
     asked = _rising([(t, *t.whole) for t in tried])
     models = {t.name: t.whole[0] for t in asked}
-    recipe = blending.recipe({t.name: t.outer for t in asked}, samples.reference, models)
+    recipe = blending.recipe({t.name: t.outer for t in asked}, samples.reference, samples.lot, models)
     whole = blending.build(models, recipe)
     mixed = Tried(regressors.BLEND, outer, tuple(inner), tuple(fitted), (whole, rises(whole, samples)))
     return mixed, recipe.weights
