@@ -151,7 +151,7 @@ def reached(said):
 def show(said):
     for key in ("data", "board", "assumed", "units", "pairs"):
         print(f"{key:>10} {said[key]}")
-    head = f"{'rmse':>7}{'in 4':>8}{'in 5':>8}{'max':>7}"
+    head = f"{'rmse':>7}{'in 4':>8}{'in 5':>9}{'max':>7}"
     for sensor, found in said["accuracy"].items():
         print(f"\n{sensor}, simulated, lots not seen {head}")
         for optics, a in found.items():
@@ -190,7 +190,7 @@ def show(said):
 
 
 def row(e):
-    return f"{e['rmse']:7.2f}{e['within_4']:8.1%}{e['within_5']:8.1%}{e['max']:7.2f}"
+    return f"{e['rmse']:7.2f}{e['within_4']:8.1%}{e['within_5']:9.3%}{e['max']:7.2f}"
 
 
 if __name__ == "__main__":
