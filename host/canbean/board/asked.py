@@ -56,7 +56,7 @@ def offered(sources: dict[str, Source], board: str) -> set[str]:
     }
     wanted = set()
     for source in sources.values():
-        for node in ast.walk(source.tree) if there and source.name != board else ():
+        for node in source.nodes if there and source.name != board else ():
             if isinstance(node, ast.Attribute):
                 wanted.add(node.attr)
             elif isinstance(node, ast.ImportFrom):

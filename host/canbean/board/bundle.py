@@ -171,7 +171,7 @@ def _dropped(sources: dict[str, Source]) -> set[str]:
     """Files that some code takes off a board's heap again: `del sys.modules["canbean.model"]`."""
     found = set()
     for source in sources.values():
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             for target in node.targets if isinstance(node, ast.Delete) else ():
                 text = ast.unparse(target)
                 if text.startswith("sys.modules['"):
@@ -179,10 +179,10 @@ def _dropped(sources: dict[str, Source]) -> set[str]:
     return found & set(sources)
 
 
-def _by_text(tree: ast.Module) -> set[str]:
+def _by_text(source: Source) -> set[str]:
     """Names that a file asks for as text: all its texts where it works them out."""
     found = set()
-    for node in ast.walk(tree):
+    for node in source.nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in BY_TEXT:
             for one in node.args[BY_TEXT[node.func.id] :][:1]:
                 parts = one.elts if isinstance(one, ast.Tuple) else [one]
@@ -191,7 +191,7 @@ def _by_text(tree: ast.Module) -> set[str]:
                 else:
                     found |= {
                         inner.value
-                        for inner in ast.walk(tree)
+                        for inner in source.nodes
                         if isinstance(inner, ast.Constant) and isinstance(inner.value, str)
                     }
     return found
@@ -217,10 +217,9 @@ class _Plan:
         self.joined = set(joined)
         self.dropped = dropped
         self.named = named
-        trees = [source.tree for source in sources.values()]
-        nodes = [node for tree in trees for node in ast.walk(tree)]
+        nodes = [node for source in sources.values() for node in source.nodes]
         self.passing: set[str] = set()
-        by_text = {text for tree in trees for text in _by_text(tree)} | {START, FINISH, RUN}
+        by_text = {text for source in sources.values() for text in _by_text(source)} | {START, FINISH, RUN}
         self.keywords = {str(node.arg) for node in nodes if isinstance(node, ast.keyword)}
         asked = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
         # What is asked of a file as an object: a board's, a command's.
@@ -259,7 +258,7 @@ class _Plan:
         self.once, self.rest, self.never, self.seldom = reach.once, reach.rest, reach.never, reach.seldom
         names = {node.id for node in nodes if isinstance(node, ast.Name)}
         self.builtins = {name for name in names if hasattr(builtins, name)} | _RESERVED
-        near = [node for name in joined for node in ast.walk(sources[name].tree)]
+        near = [node for name in joined for node in sources[name].nodes]
         calls = sorted({node.id for node in near if isinstance(node, ast.Name)} & self.builtins)
         # a name that is in the table anyway costs nothing more
         self.attributes = Attributes(sources.values(), by_text | {own.name for own in self.kept}, calls).short
@@ -291,10 +290,10 @@ class _Plan:
         shared_by: dict[Own, set[str]] = {}
         for source in self.sources.values():
             names = dict(source.names)
-            for node in ast.walk(source.tree):
+            for node in source.nodes:
                 if isinstance(node, (ast.Import, ast.ImportFrom)):
                     names.update(imported(source, node, self.sources))
-            for node in ast.walk(source.tree):
+            for node in source.nodes:
                 found = names.get(node.id) if isinstance(node, ast.Name) else None
                 if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                     base = names.get(node.value.id)

@@ -82,6 +82,11 @@ class Source:
     constants: dict[str, Constant] = field(default_factory=dict)
 
     @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Every node of its syntax, found once for all who ask."""
+        return tuple(ast.walk(self.tree))
+
+    @cached_property
     def stored(self) -> tuple[Counter[str], set[str]]:
         """How often each name is assigned at the top of the file; those that functions assign too."""
         stores = Counter(
@@ -90,7 +95,7 @@ class Source:
             for node in _own_expressions(one)
             if isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del))
         )
-        loose = {one for node in ast.walk(self.tree) if isinstance(node, ast.Global) for one in node.names}
+        loose = {one for node in self.nodes if isinstance(node, ast.Global) for one in node.names}
         return stores, loose
 
 
@@ -198,7 +203,7 @@ def imported(source: Source, statement: ast.stmt, sources: dict[str, Source]) ->
 
 def files_in(sources: dict[str, Source], source: Source) -> Iterator[str]:
     """The files that a file loads, in order."""
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             for meaning in imported(source, node, sources).values():
                 if isinstance(meaning, (Own, File)):

@@ -81,12 +81,11 @@ class Attributes:
         uses: Counter[str] = Counter()
         bases: dict[str, list[ast.ClassDef]] = {}
         sources = list(sources)
-        trees = [source.tree for source in sources]
         # what a board's file calls: one that got an attribute of that name would call this
-        boards = [source.tree for source in sources if source.name.startswith("boards/")]
-        self.called = {node.id for tree in boards for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        for tree in trees:
-            for node in ast.walk(tree):
+        boards = [source for source in sources if source.name.startswith("boards/")]
+        self.called = {node.id for board in boards for node in board.nodes if isinstance(node, ast.Name)}
+        for source in sources:
+            for node in source.nodes:
                 if isinstance(node, ast.Attribute):
                     uses[node.attr] += 1
                 elif isinstance(node, ast.ClassDef):
@@ -97,8 +96,8 @@ class Attributes:
                 for base in one.bases:
                     family += [found for found in bases.get(ast.unparse(base), ()) if found not in family]
             self.classes.append(set().union(*(_given(one) for one in family)))
-        for tree in trees:
-            for node in ast.walk(tree):
+        for source in sources:
+            for node in source.nodes:
                 if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and not _of_self(node):
                     self.wide.add(node.attr)
         ours = set().union(*self.classes)
@@ -158,5 +157,9 @@ def top_level(
         there: names that the table of names has anyway, those of attributes.
     """
     away = set(taken) | set(ARGUMENTS) | {"self", "const"}
-    free = (name for name in dict.fromkeys(chain(there, pool())) if name not in away)
-    return {name: next(free) for name, _ in sorted(names, key=lambda one: (-one[1], one[0]))}
+    found: dict[str, str] = {}
+    free = chain(there, pool())
+    for name, _ in sorted(names, key=lambda one: (-one[1], one[0])):
+        found[name] = next(one for one in free if one not in away)
+        away.add(found[name])
+    return found
