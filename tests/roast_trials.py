@@ -101,7 +101,7 @@ def accuracy(trials, optics, figures):
         "other_units_mean_most": float(apart.max()),
         "bytes": max(t["bytes"] for t in found),
         "board_ms": max(t["board_ms"] for t in found),
-        "perfect_meter_rmse": perfect(optics, figures),
+        "perfect_meter": perfect(optics, figures),
     }
 
 
@@ -114,14 +114,22 @@ def coverage(trials):
     }
 
 
-def perfect(optics, figures, lots=4000):
+def perfect(optics, figures, lots=20_000):
     """How far a meter that inverts the optics exactly, in its last channel, is from the professional one: nobody can do better."""
     degree = np.random.default_rng(1).uniform(simulate.DARKEST, simulate.LIGHTEST, lots)
     rng = np.random.default_rng(2)
     cups = preparation.prepare(degree, np.arange(lots), OPTICS[optics], figures, rng)
     grid = np.arange(10.0, 170.0, 0.05)
     said = np.interp(cups.reflectance[:, -1], OPTICS[optics](grid)[:, -1], grid)
-    return float(np.sqrt(np.mean((said - cups.reference) ** 2)))
+    return errors(said - cups.reference)
+
+
+def together(trials):
+    """The errors of trials under all optics."""
+    return {
+        who: errors(np.concatenate([t[key] for t in trials]))
+        for who, key in (("paired_unit", "own"), ("other_units", "others"))
+    }
 
 
 def peers(optics, figures, seeds, many=UNITS, cups=30):

@@ -39,6 +39,7 @@ def main():
         "units": many,
         "pairs": roast_trials.LOTS * roast_trials.TAMPS,
         "accuracy": {},
+        "together": {},
         "peers": {},
     }
     progress = Progress(sets + (len(sensors) - 1) * (sets // OTHERS))
@@ -52,6 +53,7 @@ def main():
         said["accuracy"][sensor] = {
             optics: roast_trials.accuracy(trials, optics, figures) for optics in OPTICS
         }
+        said["together"][sensor] = roast_trials.together(trials)
         if sensor == sensors[0]:
             said["interval_90"] = roast_trials.coverage(trials)
     for optics in OPTICS:
@@ -158,11 +160,14 @@ def show(said):
             chosen = ", ".join(f"{name} {many}" for name, many in a["chosen"].items())
             for who in ("paired_unit", "other_units"):
                 print(f"  {optics:14}{who:14}" + row(a[who]))
+            print(f"  {'':14}{'a perfect one':14}" + row(a["perfect_meter"]))
             print(
-                f"  {'':14}a perfect meter {a['perfect_meter_rmse']:.2f}; others' means: {a['other_units_mean_within_2']:.1%} within 2, rms "
+                f"  {'':14}others' means: {a['other_units_mean_within_2']:.1%} within 2, rms "
                 f"{a['other_units_mean_rms']:.2f}, most {a['other_units_mean_most']:.2f}; chosen in {a['sets']} sets {chosen}; "
                 f"{a['bytes']} bytes, {a['board_ms']:.1f} ms (estimated)"
             )
+        for who, e in said["together"][sensor].items():
+            print(f"  {'all together':14}{who:14}" + row(e))
     print("\npeers on the same cups, all units, simulated")
     for optics, found in said["peers"].items():
         for who, e in found.items():

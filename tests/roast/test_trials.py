@@ -20,7 +20,7 @@ def test_a_model_of_one_unit_serves_the_others():
     assert 1.0 < a["paired_unit"]["rmse"] < 2.0
     assert a["other_units"]["rmse"] < 2.0
     assert a["other_units_mean_within_2"] == 1
-    assert 1.1 < a["perfect_meter_rmse"] < 1.5
+    assert 1.1 < a["perfect_meter"]["rmse"] < 1.5
     # the other units are others, each time
     assert len(trials[0]["others"]) in {3 * 20, 4 * 20}
     told = roast_trials.coverage(trials)
