@@ -49,6 +49,8 @@ def test_a_port_that_is_no_port(opening, tmp_path):
         with pytest.raises(BoardError, match=f"is a {what}, no serial port: `canbean board list`") as caught:
             opening(str(wrong))
         assert "ioctl" not in str(caught.value)
+    with pytest.raises(BoardError, match="null: is no serial port: `canbean board list`"):
+        opening(os.devnull)
     with pytest.raises(BoardError, match="cannot open this port"):
         opening("nothing://like-this")
 

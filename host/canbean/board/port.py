@@ -56,6 +56,8 @@ def _unopened(device: str, error: Exception) -> str:
         return "no permission to open it: add yourself to the group that owns it (often dialout)"
     if path.is_file() or path.is_dir():
         return f"is a {'file' if path.is_file() else 'folder'}, no serial port: {_LIST}"
+    if "Could not configure port" in words:
+        return f"is no serial port: {_LIST}"
     return f"cannot open this port: {words}"
 
 
