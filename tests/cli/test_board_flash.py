@@ -156,7 +156,7 @@ def test_every_fault_and_then_all_is_well(bare, car, monkeypatch):
 
     bare.faults.busy = True
     time.sleep(0.1)
-    stopped(flash(bare, car, *with_image), "busy", "the board is as it was", "close that program")
+    stopped(flash(bare, car, *with_image), "another program has it", "close that one")
     bare.faults.busy = False
     time.sleep(0.1)
 

@@ -45,7 +45,11 @@ def test_it_runs_until_it_is_stopped(tmp_path, monkeypatch, vm):
         ]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             try:
-                first = process.stdout.readline()
+                first = []
+                # until then it writes to the port too
+                while not first or '"status"' not in first[-1]:
+                    first.append(process.stdout.readline())
+                    assert first[-1]
                 handle = os.open(board.port, os.O_RDWR | os.O_NOCTTY)
                 os.write(handle, packets.start(1) + packets.encode(random_frames(20)).blob)
                 os.close(handle)
@@ -60,7 +64,7 @@ def test_it_runs_until_it_is_stopped(tmp_path, monkeypatch, vm):
     # what was in the file stays
     assert [json.loads(line)["n"] for line in file.read_text().splitlines()] == [0, 7, 14]
     assert "boot" not in file.read_text()
-    said = [json.loads(line) for line in [first, *out.splitlines()]]
+    said = [json.loads(line) for line in [*first, *out.splitlines()]]
     assert {"hello", "status", "alert", "incident"} <= {one["type"] for one in said}
     assert all({"boot", "seq", "crc"} <= set(one) for one in said)
     (summary,) = err.splitlines()
