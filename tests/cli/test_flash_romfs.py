@@ -1,5 +1,6 @@
 """`canbean board flash` onto a virtual board whose MicroPython has a ROMFS: there, interrupted, back to files, and where there is none."""
 
+import contextlib
 import json
 import time
 from dataclasses import replace
@@ -203,12 +204,33 @@ def test_a_model_that_needs_it_goes_there_by_itself(car, monkeypatch):
         failed(flash(board, car, "--no-romfs"), "board flash")
 
 
+@pytest.mark.parametrize("needs", [False, True])
+def test_a_bare_virtual_board_has_one_where_its_model_needs_it(car, monkeypatch, needs):
+    made = []
+
+    class Bare(contextlib.nullcontext):
+        port = image = "here"
+
+        def __init__(self, **said):
+            super().__init__(self)
+            made.append(said["romfs"])
+
+        def wait(self):
+            pass
+
+    monkeypatch.setattr("canbean.board.bare.BareBoard", Bare)
+    monkeypatch.setattr("canbean.cli.board.needs_romfs", lambda *_: needs)
+    done = canbean("board", "virtual", "--bare", "-m", car)
+    assert done.code == 0, done.err
+    assert (made, "from a ROMFS alone" in done.err) == ([needs], needs)
+
+
 def test_a_board_without_one_is_left_alone(car):
     with BareBoard() as board:
         on(board)
         done = flash(board, car, "--only", "firmware", "--romfs")
         assert done.code == 1
-        assert "has no ROMFS; no firmware was copied, the board is as it was" in done.err
+        assert "has no ROMFS; no firmware was copied: put the image" in done.err
         assert "ESP8266_GENERIC-FLASH_2M_ROMFS" in done.err
         with Repl(board.port) as repl:
             assert repl.run("import os\nprint(os.listdir())").strip() == "[]"

@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from canbean.board import Board, VirtualBoard
+from canbean.board.firmware import needs_romfs
+from canbean.board.profiles import profile
 from canbean.cli import board_bench, board_list, settle
 from canbean.cli.output import note, results
 from canbean.cli.roast_calibrate import keep
@@ -87,6 +89,8 @@ def virtual(
         board.wait()
 
 
+BARE = "wemos-d1-mini"
+"""The board that comes as from the shop."""
 READY = Path("models/max3010x.cbm")
 """A model for whoever has none: that of 'roast ready'."""
 
@@ -98,11 +102,14 @@ def _bare(heap: str | None, model: Path | None, *, romfs: bool) -> None:
     first = [] if given.is_file() else [f"canbean roast ready --sensor {given.stem} -o {given.parent}"]
     if model is not None and first:
         raise FileError(f"{model}: no such file: it is what the board is to get")
+    if model is not None and not romfs and needs_romfs(cbm.read(model), profile(BARE)):
+        note(f"{model}: fits the heap of a {BARE} from a ROMFS alone: this one's MicroPython has one")
+        romfs = True
     with BareBoard(heap=heap, romfs=romfs) as board:
         words = ["--model", str(given), "--port", board.port, "--image", str(board.image)]
-        flash = f"canbean board flash --board wemos-d1-mini {shlex.join(words)}"
+        flash = f"canbean board flash --board {BARE} {shlex.join(words)}"
         note(
-            "a bare virtual wemos-d1-mini; ctrl-C switches it off and forgets it; in another terminal:\n"
+            f"a bare virtual {BARE}; ctrl-C switches it off and forgets it; in another terminal:\n"
             + "\n".join([*first, flash])
         )
         results.print(board.port)

@@ -148,6 +148,6 @@ def refuse_old(board: Profile, port: str, mpy: int, version: str, wanted: int) -
     """
     if mpy != wanted:
         raise BoardError(
-            f"{port}: its MicroPython {version} reads .mpy version {mpy}, and mpy-cross here writes {wanted}; no firmware was copied, "
-            f"the board is as it was: put a newer image on it: --image {board.images[0]}-….bin or --fetch"
+            f"{port}: its MicroPython {version} reads .mpy version {mpy}, and mpy-cross here writes {wanted}; no firmware was copied: "
+            f"put a newer image on it: --image {board.images[0]}-….bin or --fetch"
         )

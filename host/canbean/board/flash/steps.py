@@ -270,7 +270,7 @@ class Flash:
                     else "leave out --romfs"
                 )
                 raise BoardError(
-                    f"{port}: its MicroPython has no ROMFS; no firmware was copied, the board is as it was: "
+                    f"{port}: its MicroPython has no ROMFS; no firmware was copied: "
                     + ", or ".join(filter(None, (instead, other)))
                 )
             wanted = made if rom is None else self._in_romfs()
