@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from canbean.errors import CanbeanError, FileError, PairsError
 from canbean.roast import pairs
+from canbean.roast.kinds import is_calibrated
 from canbean.tiny.features import Features
 
 SCALE = (0.0, 180.0)
@@ -241,3 +242,41 @@ def test_counts_of_several_units_are_warned_of():
         b"lot,unit,red,infrared,reference\n" + b"a,u,5.1,20.3,50\nb,v,6.1,22.3,60\nc,w,7.1,25.3,70\n" * 2
     )
     assert checked(percent).warnings == ()
+
+
+PERCENT = (
+    b"lot,unit,red,infrared,temperature,reference\n"
+    + b"a,u,5.1,20.3,25,50\nb,u,6.1,22.3,26,60\nc,u,7.1,25.3,27,70\n" * 2
+)
+
+
+def test_known_columns_are_known_in_whichever_case():
+    dressed = PERCENT.replace(
+        b"lot,unit,red,infrared,temperature,reference", b"Lot,UNIT,Red, InfraRed ,Temperature,Reference"
+    )
+    found = checked(dressed)
+    assert found.channel_names == ("red", "infrared", "temperature")
+    assert (found.decimals, found.warnings) == ((1, 1, 2), ())
+    assert is_calibrated(found)
+    assert checked(PERCENT.replace(b"unit,red", b"unit,Own")).channel_names[0] == "Own"
+    with pytest.raises(PairsError, match="column 'red' appears twice"):
+        checked(PERCENT.replace(b"infrared", b"Red"))
+
+
+@pytest.mark.parametrize("change", [(b"red,infrared", b"rot,infrared"), (b"red,infrared", b"rot,IR")])
+def test_reflectances_under_names_that_nobody_knows_are_warned_of(change):
+    (warning,) = checked(PERCENT.replace(*change)).warnings
+    assert "'rot'" in warning
+    assert ("'IR'" in warning) == (b"IR" in change[1])
+    assert "(red, green, blue, clear, infrared): all are taken for counts" in warning
+    # of a known sensor's counts one has another name
+    assert "'rot'" in checked(GOOD.replace(b"unit,red", b"unit,rot")).warnings[0]
+
+
+def test_counts_and_features_of_other_people_are_not_warned_of():
+    assert checked(GOOD.replace(b"red,infrared", b"rot,IR")).warnings == ()
+    one = (
+        b"lot,red_blue_ratio,temperature,reference\n"
+        + b"a,1.925,25,60\nb,2.627,25.5,200\nc,1.953,26,85\n" * 2
+    )
+    assert checked(one, (0, 250)).warnings == ()

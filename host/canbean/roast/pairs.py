@@ -2,7 +2,8 @@
 
 CSV with a header. `lot` is what was roasted together and `reference` the professional meter's value; `cup`, `unit` and
 `temperature` (degrees Celsius of the sensor's die) are optional. Every other numeric column is a sensor channel, and
-so is `temperature`. A unit whose name begins with `simulated` marks rows that no sensor has seen.
+so is `temperature`; all these names, and those of light channels, in whichever case. A unit whose name begins with
+`simulated` marks rows that no sensor has seen.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 
 from canbean.errors import PairsError
 from canbean.files import read_bytes, write_bytes
-from canbean.roast.kinds import check_kind
+from canbean.roast.kinds import check_kind, column
 from canbean.tiny.features import DECIMALS_MOST, READING_LIMIT
 
 if TYPE_CHECKING:
@@ -268,6 +269,7 @@ def _table(content: bytes, name: str) -> tuple[list[str], list[list[str]], list[
 
 
 def _titles(row: list[str], line: int, name: str) -> list[str]:
+    row = [column(title) for title in row]
     if len(row) == 1 and re.search(r"[;\t]", row[0]):
         raise PairsError(
             f"{name}, line {line}: columns are not separated by commas: save the file with commas"
