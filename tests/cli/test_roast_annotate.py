@@ -3,12 +3,14 @@
 import ast
 import contextlib
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from canbean.board import VirtualBoard
 from canbean.cli import roast_annotate
 from canbean_run import canbean, failed
+from serial_meters import HELLO
 
 LOG = "{'title': 'Kenya', 'ground_color': 0, 'whole_color': 0, 'color_system': ''}"
 
@@ -69,14 +71,21 @@ def test_the_value_comes_from_the_meter(logs, tmp_path, vm, monkeypatch):
     assert read(logs[0])["ground_color"] == int(last + 0.5)
 
 
-def test_a_meter_that_settles_is_waited_for(monkeypatch):
+def test_a_meter_that_settles_is_waited_for(monkeypatch, capsys):
     said = iter([("not settled", None), ("ok", 86.5)])
 
     def fresh(board):
         quality, value = next(said)
         return type("Record", (), {"values": {"quality": quality, "value": value}})
 
-    monkeypatch.setattr(roast_annotate, "open_meter", contextlib.nullcontext)
+    monkeypatch.setattr(
+        roast_annotate, "open_meter", lambda _: contextlib.nullcontext(SimpleNamespace(hello=HELLO))
+    )
     monkeypatch.setattr(roast_annotate, "fresh", fresh)
     monkeypatch.setattr(roast_annotate.time, "sleep", lambda s: None)
     assert roast_annotate.ground_from("p") == 87
+    assert not capsys.readouterr().err
+    monkeypatch.setitem(HELLO, "sensor", "fed sensor")
+    said = iter([("ok", 86.5)])
+    assert roast_annotate.ground_from("p") == 87
+    assert "its value is simulated" in capsys.readouterr().err

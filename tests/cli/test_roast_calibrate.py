@@ -74,6 +74,9 @@ def test_on_known_cups(tmp_path):
 def test_what_makes_no_sense():
     failed(canbean("roast", "calibrate"), "--port")
     failed(canbean("roast", "calibrate", "--simulate", "--white", "flour"), "ptfe-sheet")
+    failed(canbean("roast", "calibrate", "--port", "P", "--unit", "a b/c"), "--unit 'a b/c' is no name")
+    failed(canbean("roast", "calibrate", "--simulate", "--unit", "mine"), "--number")
+    failed(canbean("roast", "calibrate", "--again", "--port", "P", "--unit", "mine"), "leave out --unit")
 
 
 class StandIn:
@@ -275,6 +278,15 @@ def test_a_simulated_unit_through_a_board(board):
     assert not again["swapped"]
     assert board.written[3:] == ["set calibration"]
     assert dict(board.lines)["swap"] == "1"
+
+
+def test_the_cup_that_lay_on_a_virtual_board_lies_there_again(board):
+    board.sensed = [31937, 53491, 439]
+    assert canbean("roast", "calibrate", "--simulate", "--port", "P").code == 0
+    assert board.sensed == [31937, 53491, 439]
+    board.keeps = False
+    assert canbean("roast", "calibrate", "--simulate", "--port", "P", "--number", "9").code == 1
+    assert board.sensed == [31937, 53491, 439]
 
 
 def test_a_meter_that_says_too_little(board):

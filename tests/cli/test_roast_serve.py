@@ -13,7 +13,7 @@ import pytest
 from canbean.roast import pairs
 from canbean_run import canbean, failed
 from roastmeter_cases import KIT
-from serial_meters import READING, Button, Meter
+from serial_meters import HELLO, READING, Button, Meter
 
 # pyserial does not close a socket that the other end has closed
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -22,7 +22,7 @@ RUN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); 
 
 @contextmanager
 def serving(*words):
-    """The verb as a process; gives a function that answers a question and returns what the page is told."""
+    """The verb as a process; gives a function that asks a path, and one that answers a question and returns what the page is told."""
     command = [sys.executable, "-c", RUN, "roast", "serve", "--http", "0", *map(str, words)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -41,7 +41,7 @@ def serving(*words):
                 turn = ask("api/state")["pairing"]["turn"]
                 return ask("api/answer", {"turn": turn, "answer": text})
 
-            yield answer
+            yield ask, answer
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=120)
             assert process.returncode == 0, err
@@ -53,11 +53,13 @@ def serving(*words):
 def test_paired_with_both_meters_on_ports(tmp_path):
     file = tmp_path / "p.csv"
     reading = {**READING, "raw": [31000, 81000, 2725]}
+    fed = {**HELLO, "sensor": "fed sensor"}
     with (
-        Meter(reading, noisy=False, calibration=KIT.words()) as meter,
+        Meter(reading, fed, noisy=False, calibration=KIT.words()) as meter,
         Button() as other,
-        serving("--port", meter.port, "--pairs", file, "--reference-port", other.port) as answer,
+        serving("--port", meter.port, "--pairs", file, "--reference-port", other.port) as (ask, answer),
     ):
+        assert ask("api/state")["simulated"]
         for text in ("Kenya", "78", "", "Kenya"):
             assert answer(text)["error"] is None
         asked = answer("")["pairing"]
@@ -66,7 +68,7 @@ def test_paired_with_both_meters_on_ports(tmp_path):
         told = answer("")
         assert told["said"] == "the professional meter says 82.5; pair 1 is kept: Kenya, cup 1, 82.5"
     found = pairs.read(file)
-    assert (found.reference.tolist(), found.unit) == ([82.5], ("kitchen",))
+    assert (found.reference.tolist(), found.unit) == ([82.5], ("simulated-kitchen",))
     # the model reads counts: the unit's calibration makes reflectances of them
     assert found.channels[0, :2].tolist() == (KIT.apply([[31000, 81000]], [436])[0] / 1000).tolist()
 
@@ -82,5 +84,10 @@ def test_what_cannot_be_paired_is_refused_before_the_page_is_there(tmp_path):
     failed(
         canbean("roast", "serve", "--simulate", "--reference-port", "x", "--pairs", file), "--reference-port"
     )
+    failed(canbean("roast", "serve", "--simulate", "--scale", "banana"), "--scale 'banana'")
+    failed(canbean("roast", "serve", "--simulate", "--port", "x"), "not both")
+    failed(canbean("roast", "serve", "--simulate", "--tamps", "4"), "--pairs")
+    failed(canbean("roast", "serve", "--simulate", "--pairs", file, "--unit", "mine"), "--unit")
+    failed(canbean("roast", "pair", "--simulate", "--unit", "mine", "-o", file), "--unit")
     failed(canbean("roast", "pair", "--simulate", "--reference-port", "x", "-o", file), "--reference-port")
     assert [path.name for path in tmp_path.iterdir()] == ["p.csv"]

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from canbean.errors import BoardError
 from canbean.roast import quality
-from canbean.roast.reading import STALE, WHY, Channel, believed, channels, dated, parse
+from canbean.roast.reading import STALE, WHY, Channel, believed, channels, dated, parse, simulated
+from firmware_drivers import load
 from roastmeter_cases import KIT
-from serial_meters import EMPTY, READING
+from serial_meters import EMPTY, HELLO, READING
 
 
 def test_all_keys_are_taken():
@@ -20,6 +21,16 @@ def test_all_keys_are_taken():
     assert (found.value, found.low, found.high, found.degree) == (78.3, 75.1, 81.5, "Medium Light")
     assert (found.why, found.warnings) == ("", [])
     assert {key: found.as_json()[key] for key in READING} == READING
+
+
+def test_a_meter_without_a_sensor_is_simulated():
+    fed = load("drivers.fed_sensor").FedSensor.NAME
+    assert simulated({**HELLO, "sensor": fed})
+    assert simulated({**HELLO, "unit": "simulated-1"})
+    for hello in (HELLO, {}, {"sensor": "max3010x", "unit": None}):
+        assert not simulated(hello)
+    assert parse(READING).as_json()["data"] == "recorded"
+    assert replace(parse(READING), simulated=True).as_json()["data"] == "simulated"
 
 
 def test_older_firmware_says_less():

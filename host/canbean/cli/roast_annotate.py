@@ -11,7 +11,7 @@ import typer
 
 from canbean.board.roastmeter import fresh, open_meter
 from canbean.cli.logs import AsJson
-from canbean.cli.output import json_line, results
+from canbean.cli.output import json_line, note, results
 from canbean.errors import BoardError, UsageError
 from canbean.roast import alog, reading
 
@@ -67,6 +67,8 @@ def ground_from(port: str, seconds: float = SETTLES_S) -> int:
         BoardError: no meter answers, or it has no value to give.
     """
     with open_meter(port) as board:
+        if reading.simulated(board.hello):
+            note(f"warning: the meter on {port} has no sensor: its value is simulated")
         end = time.monotonic() + seconds
         while True:
             found = reading.parse(fresh(board).values, port)

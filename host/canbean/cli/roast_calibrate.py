@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 import typer
 
 from canbean.board import settings, update
-from canbean.board.roastmeter import open_meter, read_any
+from canbean.board.roastmeter import open_meter, read_any, sensed
 from canbean.cli.board_key import BoardKey, secret_of
 from canbean.cli.logs import AsJson
 from canbean.cli.output import json_line, note, results, waiting
+from canbean.cli.roast_options import UNIT
 from canbean.errors import BoardError, CalibrationError, UsageError
 from canbean.roast import pairs, reading, references, simulate, units
 from canbean.roast.calibrate import Series
+from canbean.roast.calibration import UNIT as WORD
 from canbean.roast.calibration import Calibration
 from canbean.roast.guide import Guide, Step, known_cups
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from canbean.board import Board
+    from canbean.roast.reading import Reading
 
 PAUSE_S = 2.0
 """Between two readings: the white is watched for 40 s while the sensor warms up."""
@@ -48,7 +51,9 @@ class Source(Protocol):
 
 def calibrate(
     port: Annotated[str | None, typer.Option("--port", metavar="P", help="Of the meter.")] = None,
-    unit: Annotated[str, typer.Option(metavar="NAME", help="Of this meter.")] = "unit-1",
+    unit: Annotated[
+        str | None, typer.Option(metavar="NAME", help=f"Of this meter, a word; {UNIT} if not given.")
+    ] = None,
     white: Annotated[str, typer.Option(help=f"One of {', '.join(references.WHITES)}.")] = "ptfe-sheet",
     black: Annotated[str, typer.Option(help=f"One of {', '.join(references.BLACKS)}.")] = "toner",
     cups: Annotated[
@@ -92,11 +97,18 @@ def calibrate(
         raise UsageError(
             "--again takes the calibration of the board at --port P, and neither --cups nor --swapped"
         )
+    if unit is not None and again:
+        raise UsageError("--again keeps the name that the calibration has: leave out --unit")
+    if unit is not None and simulate_:
+        raise UsageError("--unit: a simulated meter has its own name: choose which with --number")
+    if unit is not None and not WORD.fullmatch(unit):
+        raise UsageError(f"--unit {unit!r} is no name: up to 24 letters, digits, '.', '_' and '-'")
     if port is None and not simulate_:
         raise UsageError("give --port P of a meter, or --simulate")
     with ExitStack() as stack:
         board = stack.enter_context(open_meter(port)) if port is not None else None
-        kind = _kind(board, sensor, simulated=simulate_)
+        found = None if board is None else reading.parse(read_any(board).values, board.port)
+        kind = _kind(board, found, sensor, simulated=simulate_)
         guide = Guide(kind, references.white(white), references.black(black), coffee=coffee)
         if cups is not None:
             guide.cups = known_cups(pairs.read(cups), kind)
@@ -106,19 +118,21 @@ def calibrate(
             if "calibration" not in kept:
                 raise CalibrationError(f"{port}: was never calibrated: do so without --again")
             guide.before = Calibration.parse(kept["calibration"])
-            unit = guide.before.unit
+        name = guide.before.unit if guide.before else unit or UNIT
         source: Source
         if simulate_:
             # a clone whose LEDs the driver already exchanges looks like any other
             drawn = replace(units.Unit.drawn(number, kind.name), swapped=swapped != exchanged)
             source = _Simulated(simulate.Meter(drawn, number), guide, board)
-            unit = drawn.name
+            name = drawn.name
+            if board is not None:
+                stack.callback(_laid_back, board, found)
         else:
             assert board is not None
             source = _Person(board, "have run for a minute" if again else "have been off for ten minutes")
         for step in guide.steps:
             _do(step, guide, source, patient=not simulate_)
-        made, measured, turned = guide.finish(unit, dt.datetime.now(tz=dt.UTC).astimezone().date())
+        made, measured, turned = guide.finish(name, dt.datetime.now(tz=dt.UTC).astimezone().date())
         if board is not None:
             keep(board, made, exchanged != turned, secret_of(key))
     _tell(made, guide, measured=measured, turned=turned, port=port, simulated=simulate_, as_json=as_json)
@@ -149,9 +163,17 @@ def _set(board: Board, command: str, key: bytes | None) -> None:
     update.with_room(board, lambda: update.ask(board, command, "settings", key), key)
 
 
-def _kind(board: Board | None, named: str | None, *, simulated: bool) -> units.Sensor:
+def _laid_back(board: Board, before: Reading | None) -> None:
+    """Have on a virtual board what lay on it before a simulated person came."""
+    if before is not None and before.counts is not None:
+        # one that is gone has said so already
+        with suppress(BoardError):
+            warm = None if before.celsius is None else round(16 * before.celsius)
+            sensed(board, before.counts, warm)
+
+
+def _kind(board: Board | None, found: Reading | None, named: str | None, *, simulated: bool) -> units.Sensor:
     """The sensor of a board: what was named, what it says that it has, or by the number of its channels."""
-    found = None if board is None else reading.parse(read_any(board).values, board.port)
     if board is None or found is None or (simulated and found.counts is None):
         # a virtual board may have none until it is told what to sense
         return units.sensor(named or "max3010x")

@@ -39,6 +39,7 @@ def value_words(reading: Reading) -> str:
 def line(reading: Reading, summary: Summary) -> str:
     """A reading in one line."""
     parts = [value_words(reading), ARROWS[summary.direction] if reading.value is not None else ""]
+    parts.append("(simulated)" if reading.simulated else "")
     return "  ".join([part for part in parts if part] + [f"warning: {w}" for w in reading.warnings])
 
 
@@ -84,6 +85,8 @@ class Screen:
             rows.append(Text(words.strip(), "dim"))
         if len(self._values) > 1:
             rows.append(Text(self.history(), "cyan"))
+        if reading.simulated:
+            rows.append(Text("simulated data", "dim"))
         rows += [Text(warning, "yellow") for warning in reading.warnings]
         return self._framed(rows)
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from canbean.board import settings
 from canbean.board.roastmeter import fresh, open_meter, read_any, sensed
 from canbean.cli.output import note
+from canbean.cli.roast_options import UNIT
 from canbean.errors import BoardError
 from canbean.roast import reading
 from canbean.roast.calibration import Calibration
+from canbean.roast.kinds import column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +25,8 @@ if TYPE_CHECKING:
 def told(values: Mapping[str, Any], port: str, hello: Mapping[str, Any]) -> Reading:
     """A `reading` line of a meter on a port that said `hello`."""
     today = dt.datetime.now(tz=dt.UTC).astimezone().date()
-    return reading.dated(reading.parse(values, port), hello.get("calibration"), today)
+    found = reading.dated(reading.parse(values, port), hello.get("calibration"), today)
+    return replace(found, simulated=reading.simulated(hello))
 
 
 class Meter:
@@ -30,6 +34,7 @@ class Meter:
 
     Attributes:
         unit: what it calls itself, None where it says nothing.
+        simulated: whether it has no sensor.
     """
 
     def __init__(self, port: str, *, counts: bool, names: str | None) -> None:
@@ -40,14 +45,25 @@ class Meter:
         """
         self._port = port
         self._counts = counts
-        self._names = None if names is None else [name.strip() for name in names.split(",")]
+        self._names = None if names is None else [column(name.strip()) for name in names.split(",")]
         self._board: Board | None = None
         try:
-            unit = self._opened().hello.get("unit")
+            hello = self._opened().hello
         except BaseException:
             self.close()
             raise
+        unit = hello.get("unit")
+        self.simulated = reading.simulated(hello)
         self.unit = unit if isinstance(unit, str) and unit else None
+
+    def named(self, unit: str | None) -> str:
+        """The unit of its pairs: as a person calls it, or it itself; that of a simulated one always says so."""
+        name = unit or self.unit or UNIT
+        return (
+            name
+            if not self.simulated or name.startswith(reading.SIMULATED)
+            else f"{reading.SIMULATED}-{name}"
+        )
 
     def columns(self) -> tuple[tuple[str, int], ...]:
         """Name and decimals of each channel that it gives, whatever lies on it.

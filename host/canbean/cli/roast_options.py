@@ -9,6 +9,8 @@ import typer
 
 from canbean.board.reference_meter import FORMATS
 
+UNIT = "unit-1"
+"""A meter that says no name."""
 ModelPath = Annotated[Path, typer.Option("-m", "--model", metavar="M.cbm")]
 PairsPath = Annotated[Path, typer.Argument(metavar="PAIRS.csv")]
 Tolerance = Annotated[float, typer.Option(help="What counts as agreeing, in points.")]

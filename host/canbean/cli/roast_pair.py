@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from canbean.roast.pair_questions import Question
     from canbean.roast.reading import Channel
 
-UNIT = "unit-1"
 ScaleName = Annotated[
     str, typer.Option("--scale", metavar="NAME|LOW:HIGH", help="Of the professional meter.")
 ]
@@ -78,6 +77,8 @@ def pair(
         raise UsageError("give --port P of a meter, or --simulate")
     if simulate and reference_port is not None:
         raise UsageError("--simulate simulates the professional meter too: leave out --reference-port")
+    if simulate and unit is not None:
+        raise UsageError("--unit: a simulated meter has its own name: choose which with --number")
     book = Book(output, scale.parse(scale_name).span)
     with ExitStack() as stack:
         person: _Simulated | _Typing
@@ -91,7 +92,7 @@ def pair(
             person = _Simulated(bench, session, meter)
         else:
             assert meter is not None
-            session = Session(book, unit or meter.unit or UNIT, tamps, target)
+            session = Session(book, meter.named(unit), tamps, target)
             columns = meter.columns()
             other = None
             if reference_port is not None:

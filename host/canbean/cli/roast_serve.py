@@ -15,9 +15,9 @@ from canbean.cli.output import note, results
 from canbean.cli.roast_meter import Meter, told
 from canbean.cli.roast_mqtt import MqttUrl, publishing
 from canbean.cli.roast_options import ReferenceBaud, ReferenceFormat, ReferencePort
-from canbean.cli.roast_pair import UNIT, Counts, Names, ScaleName, Tamps, Target, Unit
+from canbean.cli.roast_pair import Counts, Names, ScaleName, Tamps, Target, Unit
 from canbean.errors import BoardError, UsageError
-from canbean.roast import scale
+from canbean.roast import reading, scale
 from canbean.roast.pair_book import Book
 from canbean.roast.pair_questions import summary
 from canbean.roast.pair_simulated import Bench
@@ -61,13 +61,22 @@ def serve(
 
     Only this machine can open it, unless --lan is given.
     """
-    if simulate == (port is not None):
+    if simulate and port is not None:
+        raise UsageError("give --port P of a meter or --simulate, not both")
+    if not simulate and port is None:
         raise UsageError("give --port P of a meter, or --simulate")
     if lan and host != "127.0.0.1":
         raise UsageError("give --lan or --host, not both")
     if reference_port is not None and (pairs is None or simulate):
         raise UsageError("--reference-port: for pairing (--pairs PAIRS.csv) with a meter on --port")
-    book = None if pairs is None else Book(pairs, scale.parse(scale_name).span)
+    span = scale.parse(scale_name).span
+    if pairs is None and (scale_name, unit, target, tamps, channels) != ("0:180", None, TARGET, TAMPS, None):
+        raise UsageError(
+            "--scale, --unit, --target, --tamps and --channels: for pairing, give --pairs PAIRS.csv too"
+        )
+    if simulate and unit is not None:
+        raise UsageError("--unit: a simulated meter has its own name: leave it out")
+    book = None if pairs is None else Book(pairs, span)
     hello: dict[str, object] = {}
     bench = Bench(book=book, calibrated=not counts) if simulate else None
     address = ANYWHERE if lan else host
@@ -77,12 +86,12 @@ def serve(
         if book is not None:
             if bench is None:
                 with Meter(str(port), counts=counts, names=channels) as meter:
-                    columns = meter.columns()
+                    columns, named = meter.columns(), meter.named(unit)
                 if reference_port is not None:
                     other = stack.enter_context(
                         ReferenceMeter(reference_port, reference_format, reference_baud)
                     )
-            name = bench.unit if bench else unit or (meter and meter.unit) or UNIT
+            name = bench.unit if bench else named
             book.expect(bench.columns if bench else columns, name)
             for text in book.notices:
                 note(text)
@@ -90,8 +99,9 @@ def serve(
         live = Live(_simulated(bench) if bench else _metered(str(port), hello), every, note)
         stack.callback(live.close)
         live.start()
+        simulated = simulate or reading.simulated(hello)
         if mqtt is not None:
-            name = "Simulated roast meter" if simulate else "Roast meter"
+            name = "Simulated roast meter" if simulated else "Roast meter"
             publisher = stack.enter_context(publishing(mqtt, hello, name))
             # before the publisher is closed, nobody calls it any more
             stack.callback(live.listeners.clear)
@@ -99,7 +109,7 @@ def serve(
         wizard = None
         if session is not None:
             wizard = Wizard(session, _measure(live, bench, session, meter), other)
-        about = {"title": "Roast meter", "simulated": simulate}
+        about = {"title": "Roast meter", "simulated": simulated}
         server = Server((address, http), live, about=about, wizard=wizard, token=token)
         stack.callback(server.server_close)
         _say_where(server, lan=lan, host=host, token=token)

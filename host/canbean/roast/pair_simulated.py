@@ -6,6 +6,7 @@ the session's word for it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -117,11 +118,14 @@ class Bench:
         turn, step = divmod(self._shown, SHOWN)
         self._shown += 1
         if step < 3:
-            return parse({"value": None, "quality": "empty", "t": float(self._shown)})
+            return replace(
+                parse({"value": None, "quality": "empty", "t": float(self._shown)}), simulated=True
+            )
         value = float(self._true[turn % len(self._true)] + self._drawn.normal(0, 0.4))
         said = {"value": round(value, 1), "low": round(value - 3.2, 1), "high": round(value + 3.2, 1)}
         degree = next((name for name, limit in SCA_DEGREES if value >= limit), None)
-        return parse({**said, "degree": degree, "quality": "ok", "stale": False, "t": float(self._shown)})
+        found = parse({**said, "degree": degree, "quality": "ok", "stale": False, "t": float(self._shown)})
+        return replace(found, simulated=True)
 
     def answer(self, question: Question, session: Session) -> str:
         """What the person types."""

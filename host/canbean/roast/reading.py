@@ -33,6 +33,10 @@ WHY = {
 """Quality of a reading to what a person can do about it, at a `port`."""
 NOWHERE = {NO_SENSOR, NOT_CALIBRATED}
 """Qualities that another cup does not change."""
+SIMULATED = "simulated"
+"""A unit whose name begins with it has no sensor."""
+FED = "fed sensor"
+"""What a board without a sensor, as the virtual one, calls that which measures what it is told."""
 COUNTS_HINT = ", or pair its counts with --counts"
 LIGHT = {2: ("red", "infrared"), 4: ("red", "green", "blue", "clear")}
 """Channels of the sensors by their number: MAX3010x, and TCS34725 or TCS3200."""
@@ -62,6 +66,7 @@ class Reading:
         celsius: of the sensor's die, None where it has no thermometer.
         t: seconds since the board started.
         port: that the meter is on.
+        simulated: whether no sensor has seen it.
     """
 
     value: float | None
@@ -75,6 +80,7 @@ class Reading:
     celsius: float | None
     t: float | None
     port: str = PORT
+    simulated: bool = False
 
     @property
     def why(self) -> str:
@@ -89,7 +95,7 @@ class Reading:
         return [STALE.format(port=self.port)] if self.stale else []
 
     def as_json(self) -> dict[str, Any]:
-        """As the page and `roast read --json` have it: the board's keys, then `why`."""
+        """As the page and `roast read --json` have it: the board's keys, then `why`, and what the others call `data`."""
         return {
             "t": self.t,
             "value": self.value,
@@ -102,6 +108,7 @@ class Reading:
             "counts": None if self.counts is None else list(self.counts),
             "celsius": self.celsius,
             "why": self.why,
+            "data": SIMULATED if self.simulated else "recorded",
         }
 
 
@@ -148,6 +155,11 @@ def dated(found: Reading, calibration: object, today: dt.date) -> Reading:
         return found
     warm = None if found.celsius is None else round(16 * found.celsius)
     return replace(found, stale=Calibration.parse(calibration).stale(today, warm) is not None)
+
+
+def simulated(hello: Mapping[str, Any]) -> bool:
+    """Whether what a meter reads is simulated, by what it said of itself: its sensor is fed, or its unit a simulated one."""
+    return hello.get("sensor") == FED or str(hello.get("unit")).startswith(SIMULATED)
 
 
 def _number(values: Mapping[str, Any], key: str, name: str) -> float | None:
