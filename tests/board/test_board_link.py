@@ -16,6 +16,7 @@ from canbean.board.flash import ports
 from canbean.board.link import Board, Lines
 from canbean.board.reference_meter import ReferenceMeter
 from canbean.errors import BoardError, UsageError
+from canbean_run import canbean
 
 
 def lines_of(n, boot="9f3a01c2", start=0):
@@ -40,6 +41,30 @@ def test_a_port_that_is_not_there(opening):
             BoardError, match=f"ort@{speed}: no speed '{speed}': give a number .* /dev/no-such-port@9600"
         ):
             opening(f"/dev/no-such-port@{speed}")
+
+
+def test_the_list_says_in_short_why_a_port_was_not_opened(tmp_path, monkeypatch):
+    monkeypatch.setattr(ports.list_ports, "comports", list)
+    main, held = os.openpty()
+    taken = port.opened(os.ttyname(held))
+    try:
+        for name, short in (
+            (str(tmp_path), "no serial port"),
+            ("/dev/null", "no serial port"),
+            ("/dev/no-such-port", "no such port"),
+            ("/dev/no-such-port@12", "no such speed"),
+            (os.ttyname(held), "busy"),
+        ):
+            done = canbean("board", "list", "-p", name)
+            row = next(line for line in done.out.splitlines() if line.split()[:1] == [name])
+            assert row.split("  ")[-2 if row.endswith("  ") else -1].strip() == short
+            # the whole words stay
+            assert f"{name}: " in done.err
+    finally:
+        taken.close()
+        os.close(main)
+        os.close(held)
+    assert port.in_short("P: no canbean board answered within 2 s: is the firmware on it") is None
 
 
 @pytest.mark.parametrize("opening", OPENING)

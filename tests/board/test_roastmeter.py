@@ -13,6 +13,7 @@ from canbean.errors import BoardError
 from canbean.roast import simulate
 from canbean.roast.fit import fit
 from canbean.tiny import cbm
+from model_cases import small
 from roastmeter_cases import KIT, SHOWN, model, regressor
 
 pytestmark = pytest.mark.usefixtures("vm")
@@ -237,6 +238,24 @@ def test_a_calibration_does_not_depend_on_the_model(tmp_path):
         other = replace(KIT, channels=KIT.channels * 2)
         calibrate(board, other)
         assert sense(board, *CUP, AT)["quality"] == "ok"
+
+
+def test_why_a_model_is_refused_is_not_what_the_running_one_says(tmp_path):
+    """A model of counts on a calibrated unit has a note of its own at every start."""
+    cbm.write(tmp_path / "m.cbm", small("POLY"))
+    names = [[name, 0] for name in ("red", "green", "blue", "clear")]
+    meta = cbm.encode_meta({"app": "roastmeter", "channels": names})
+    other = cbm.pack(cbm.Model({**small("POLY").sections, "META": meta}))
+    cup = (*CUP, AT)
+    with VirtualBoard(tmp_path / "m.cbm", "roastmeter", cup=cup) as virtual, Board(virtual.port) as board:
+        calibrate(board, KIT)
+        ran = board.hello["model"]
+        with pytest.raises(
+            BoardError, match=r"refuses gb\.cbm: this model reads red, green, blue, clear; the fed"
+        ):
+            update.send_model(board, other, "gb.cbm")
+        assert "reads counts" in board.refusal
+        assert board.hello["model"] == ran
 
 
 def test_whoever_opens_a_meter_tells_it_the_time(tmp_path):

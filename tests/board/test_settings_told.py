@@ -50,12 +50,17 @@ def test_a_board_of_before_says_nothing_of_that():
     assert told({"name": "stream", "words": "100"}).unused == ()
 
 
-def test_every_setting_has_an_example_that_the_board_takes(monkeypatch):
+@pytest.fixture
+def checked(monkeypatch):
+    """What a board says of settings."""
     package = ModuleType("board_commands")
     package.__path__ = [str(FIRMWARE / "commands")]
     monkeypatch.setitem(sys.modules, "board_commands", package)
     monkeypatch.setitem(sys.modules, "canbean", sys.modules[module("lines").__package__])
-    checked = importlib.import_module("board_commands.checked")
+    return importlib.import_module("board_commands.checked")
+
+
+def test_every_setting_has_an_example_that_the_board_takes(checked):
     assert set(settings.EXAMPLES) == {*checked.NUMBERS, *checked.LISTS, *checked.METER, "slot"}
     for name, words in settings.EXAMPLES.items():
         assert checked.checked([name, *words.split()])
@@ -73,5 +78,21 @@ def test_a_value_that_is_missing_or_no_number_is_said_before_the_board_is_asked(
         with pytest.raises(UsageError, match=f"^{words}: give one whole number: --set '{name} [0-9]+'$"):
             settings.setting(words)
     assert settings.setting("threshold -16") == "set threshold -16"
-    # what the board says no to, in its words
-    assert settings.setting("nothing") == "set nothing"
+
+
+def test_a_name_that_is_none_lists_those_that_there_are(checked):
+    for text in ("colour blue", "colour", "colour=blue", ""):
+        for command in (settings.setting, settings.unsetting):
+            with pytest.raises(
+                UsageError, match=r"^no such setting: .*: there are threshold, allow, .*, slot$"
+            ):
+                command(text)
+    for command in (settings.setting, settings.unsetting):
+        with pytest.raises(UsageError, match=r"^threshold=16: with a space: 'threshold 16'"):
+            command("threshold=16")
+    assert settings.unsetting(" allow  2C5 ") == "unset allow 2C5"
+    assert settings.unsetting("refused") == "unset refused"
+    for slot in settings.SLOTS:
+        assert settings.setting(f"slot {slot}") == "set " + " ".join(checked.checked(["slot", slot]))
+    with pytest.raises(UsageError, match=r"^slot zz\.cbm: give one of a\.cbm, b\.cbm, "):
+        settings.setting("slot zz.cbm")

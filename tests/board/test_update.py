@@ -16,7 +16,7 @@ from canbean.cli.alarms import line_of, run_on_board
 from canbean.detect.model import pack
 from canbean.detect.replay import replay
 from canbean.detect.rules import Rules
-from canbean.errors import BoardError, ModelError
+from canbean.errors import BoardError, ModelError, RefusedError
 from canbean.tiny import cbm
 from model_cases import KEY, small
 from tune_cases import THRESHOLD, car, learned
@@ -464,3 +464,44 @@ def test_a_board_that_has_no_room_does_it_in_safe_mode(on):
     with pytest.raises(BoardError, match="no such setting"):
         update.with_room(board, lambda: update.ask(board, "set nothing 1", "settings"))
     assert board.hello["app"] == "gateway"
+
+
+def test_a_model_that_a_new_start_refuses_is_said(on):
+    """A key was set while it ran: what a change of settings needs a new start for is done, and not with rc 0."""
+    _, board = on()
+    update.set_key(board, KEY)
+    tried = []
+
+    def work():
+        tried.append(1)
+        if len(tried) == 1:
+            raise BoardError("x: the board answers 'set' with: memory allocation failed")
+        settings.change(board, "set threshold 8", KEY)
+
+    with pytest.raises(
+        RefusedError,
+        match=r"done, but the board started anew and refuses the model that it ran: the model is not signed, .*model sign M\.cbm",
+    ):
+        update.with_room(board, work, KEY)
+    assert settings.read(board).threshold == 8
+    # one that ran nothing before has lost nothing
+    tried.clear()
+    update.with_room(board, work, KEY)
+    send(board, NEW, KEY)
+    assert (runs(board), board.hello["golden"]) == (name_of(NEW), "ok")
+
+
+def test_a_slot_that_a_new_start_leaves_is_said_once(on):
+    virtual, board = on()
+    send(board, NEW)
+    (virtual.folder / "a.cbm").write_bytes(b"CBM1")
+    for again in (False, True):
+        ran, remembered = runs(board), update.left(board)
+        restart(board)
+        if again:
+            update.runs_still(board, ran, remembered)
+        else:
+            with pytest.raises(
+                RefusedError, match=rf"the board refuses a\.cbm: .*; its model is {name_of(OLD)}"
+            ):
+                update.runs_still(board, ran, remembered)

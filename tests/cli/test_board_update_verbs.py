@@ -1,6 +1,7 @@
 """`canbean board model | settings | key` and `canbean model tune --on`, on the virtual board."""
 
 import json
+import shlex
 
 import pytest
 
@@ -75,6 +76,68 @@ def test_settings(on):
     failed(
         canbean("board", "settings", "--port", virtual.port, "--unset", "listen"), "nothing of that is set"
     )
+
+
+def test_of_several_changes_those_before_a_refused_one_are_kept_and_said(on):
+    virtual, _ = on
+    several = [word for line in ("allow 2C5", "bitrate 3", "threshold 8") for word in ("--set", line)]
+    done = canbean("board", "settings", "--port", virtual.port, *several)
+    failed(
+        done,
+        "bitrate: 10000 to 1000000; what came before it is kept: set allow 2C5; not sent: set threshold 8",
+    )
+    assert now(virtual.port).lines == (("allow", "2C5"),)
+    # what can be told without the board is, before anything is sent
+    done = canbean("board", "settings", "--port", virtual.port, "--set", "deny 2C6", "--set", "colour blue")
+    failed(done, "no such setting: colour")
+    assert now(virtual.port).lines == (("allow", "2C5"),)
+
+
+def test_a_calibration_that_another_light_takes_away_is_said(tmp_path):
+    cbm.write(tmp_path / "m.cbm", small("POLY"))
+    calibration = "calibration 2026-11-26 kit 460 245570 139529 -7660 15348 84911 141126 -7183 5307"
+    with VirtualBoard(tmp_path / "m.cbm", "roastmeter", cup=(31000, 81000, 436)) as virtual:
+        change = ("board", "settings", "--port", virtual.port)
+        assert canbean(*change, "--set", "led 6").err == ""
+        assert canbean(*change, "--set", calibration).err == ""
+        assert canbean(*change, "--set", "led 6").err == ""
+        for refused in ((), ("--set", "swap 7")):
+            done = canbean(*change, "--set", "led 5", *refused)
+            assert done.code == len(refused) // 2
+            said = done.err.splitlines()[0]
+            assert said.startswith(
+                "the calibration of 2026-11-26 (kit) was made in another light and is gone: "
+            )
+            # as it says
+            assert canbean(*shlex.split(said[said.index("board settings") :])).err == ""
+            assert dict(now(virtual.port).lines) == {"led": "6", "calibration": calibration.partition(" ")[2]}
+        assert canbean(*change, "--unset", "calibration").err == ""
+
+
+def test_a_key_says_what_becomes_of_the_model_that_runs(on):
+    virtual, folder = on
+    key, change = folder / "K", ("board", "settings", "--port", virtual.port)
+    done = canbean("board", "key", "--port", virtual.port, "-o", key)
+    with Board(virtual.port) as board:
+        runs = board.hello["model"]
+    assert (
+        f"the model that runs, {runs}, is not signed with it: the board refuses it at its next start"
+        in done.err
+    )
+    typed = done.err.strip().partition("now: canbean ")[2].replace("MODEL.cbm", str(folder / "car.cbm"))
+    sign, send = (
+        shlex.split(part.replace("signed.cbm", str(folder / "signed.cbm")))
+        for part in typed.split(" && canbean ")
+    )
+    done = canbean(*change, "--set", "threshold 8", "--restart", "--key", key)
+    failed(
+        done,
+        "refuses the model that it ran: the model is not signed, and this board has a key; now: canbean model sign",
+    )
+    assert now(virtual.port).threshold == 8
+    for words in (sign, send):
+        assert canbean(*words).code == 0
+    assert canbean(*change, "--restart", "--key", key).code == 0
 
 
 def test_a_key(on):

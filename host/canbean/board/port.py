@@ -61,6 +61,23 @@ def _unopened(device: str, error: Exception) -> str:
     return f"cannot open this port: {words}"
 
 
+_SHORT = {
+    "no such port": "no such port",
+    "no speed": "no such speed",
+    "another program": "busy",
+    "no permission": "not permitted",
+    "no serial port": "no serial port",
+    "cannot open": "cannot be opened",
+    "went away": "went away",
+}
+"""Words of `_unopened` and `gone`, and what is left of them where there is room for two or three."""
+
+
+def in_short(reason: str) -> str | None:
+    """Why a port could not be opened or went away in two or three words; None where it did not say what it is asked for."""
+    return next((short for words, short in _SHORT.items() if words in reason), None)
+
+
 def gone(port: str, error: OSError, who: str = "the board") -> BoardError:
     """What to raise where reading or writing failed."""
     # pyserial's words where somebody else has read what was there

@@ -37,6 +37,8 @@ EXAMPLES = {
     "slot": "model.cbm",
 }
 """Every setting of `firmware/commands/checked.py` with words that it takes: a number where it takes nothing else."""
+SLOTS = ("a.cbm", "b.cbm", "model.cbm", "/rom/model.cbm")
+"""What `slot` takes."""
 _NUMBER = re.compile(r"[-+]?[0-9]+")
 
 
@@ -144,18 +146,42 @@ def read(board: Board, timeout: float = 5.0) -> Settings:
 
 
 def setting(text: str) -> str:
-    """The command that sets `NAME WORDS`, as somebody typed it; names and limits are checked by the board.
+    """The command that sets `NAME WORDS`, as somebody typed it; limits are checked by the board.
 
     Raises:
-        UsageError: its value is missing, or is no number where it has to be one.
+        UsageError: there is no setting of this name, its value is missing, or is none that it can take.
     """
     name, *words = text.split() or ("",)
-    example = EXAMPLES.get(name)
-    if example and not words:
+    example = _example(name)
+    if not words:
         raise UsageError(f"{name}: its value is missing: --set '{name} {example}'")
-    if example and _NUMBER.fullmatch(example) and not _NUMBER.fullmatch(" ".join(words)):
+    if _NUMBER.fullmatch(example) and not _NUMBER.fullmatch(" ".join(words)):
         raise UsageError(f"{name} {' '.join(words)}: give one whole number: --set '{name} {example}'")
+    if name == "slot" and " ".join(words) not in SLOTS:
+        raise UsageError(f"slot {' '.join(words)}: give one of {', '.join(SLOTS)}")
     return " ".join(("set", name, *words))
+
+
+def unsetting(text: str) -> str:
+    """The command that forgets `NAME [WORD]`, as somebody typed it.
+
+    Raises:
+        UsageError: there is no setting of this name.
+    """
+    name, *words = text.split() or ("",)
+    # why a model was refused is remembered there too
+    if name != "refused":
+        _example(name)
+    return " ".join(("unset", name, *words))
+
+
+def _example(name: str) -> str:
+    if name in EXAMPLES:
+        return EXAMPLES[name]
+    known, equals, value = name.partition("=")
+    if equals and known in EXAMPLES:
+        raise UsageError(f"{name}: with a space: '{known} {value or EXAMPLES[known]}'")
+    raise UsageError(f"no such setting: {name or 'nothing'}: there are {', '.join(EXAMPLES)}")
 
 
 def change(board: Board, command: str, key: bytes | None = None) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from canbean.board.awake import awake
 from canbean.board.packets import packets
-from canbean.errors import BoardError, ModelError
+from canbean.errors import BoardError, ModelError, RefusedError
 from canbean.tiny import cbm
 
 if TYPE_CHECKING:
@@ -159,7 +159,8 @@ def send_model(
     wanted = cbm.digest(blob)[:16]
     if board.hello.get("model") != wanted:
         has = board.hello.get("model") or "none"
-        _, reason = refused(board.refusal or "it does not say why")
+        # what it says at its start may be about the model that runs now
+        _, reason = refused(left(board) or board.refusal or "it does not say why")
         raise BoardError(f"{board.port}: the board refuses {name}: {reason}; its model is {has}")
 
 
@@ -167,6 +168,52 @@ def refused(reason: str) -> tuple[str | None, str]:
     """The slot of a model that a board has refused and left, and why (`firmware/commands/refused.py`); what else it says is of no slot."""
     slot, colon, why = reason.partition(": ")
     return (slot, why) if colon and slot.endswith(".cbm") and " " not in slot else (None, reason)
+
+
+def left(board: Board, timeout: float = 5.0) -> str | None:
+    """Slot and reason of the model that a board has refused and left, as its settings remember it; None where they do not.
+
+    Raises:
+        BoardError: the board is gone.
+    """
+    board.command("settings")
+    found, end = None, awake() + timeout
+    while awake() < end:
+        for record in board.read():
+            said = record.values
+            if said["type"] == "setting" and said["name"] == "refused":
+                found = str(said["words"])
+            elif said["type"] in {"settings", "error"}:
+                return found
+    return found
+
+
+def runs_still(board: Board, ran: str | None, remembered: str | None) -> None:
+    """See that a board which has started anew did not refuse the model that was to run.
+
+    Args:
+        board: after the new start.
+        ran: digest of the model that ran before, None where none did.
+        remembered: what `left` gave before: the board goes on saying it.
+
+    Raises:
+        RefusedError: it ran a model and runs none now, or has left the one that was to run.
+    """
+    if ran is None:
+        return
+    now = board.hello.get("model")
+    said = (now and left(board)) or board.refusal or "it does not say why"
+    slot, reason = refused(said)
+    if now is None:
+        send = f"canbean board model M.cbm --port {board.port}"
+        if "signed" in reason:
+            sign = "canbean model sign M.cbm --key FILE -o signed.cbm"
+            send = f"{sign} && canbean board model signed.cbm --port {board.port} --key FILE"
+        raise RefusedError(
+            f"{board.port}: done, but the board started anew and refuses the model that it ran: {said}; now: {send}"
+        )
+    if slot is not None and said != remembered:
+        raise RefusedError(f"{board.port}: done, but the board refuses {slot}: {reason}; its model is {now}")
 
 
 def greeting(board: Board, before: str, timeout: float = 30.0) -> None:
@@ -212,17 +259,20 @@ def with_room(board: Board, work: Callable[[], Result], key: bytes | None = None
     """Do what needs more heap than the board has left while it watches: in safe mode then, and start it anew.
 
     Raises:
-        BoardError: whatever `work` raises for another reason.
+        BoardError: whatever `work` raises for another reason; the model that ran is refused at the new start.
     """
+    ran = board.hello.get("model")
     try:
         return work()
     except BoardError as error:
         if "memory allocation failed" not in str(error):
             raise
+    remembered = left(board)
     restart(board, key, safe=True)
     done = work()
     if board.hello.get("app") == "safe":
         restart(board, key)
+        runs_still(board, ran, remembered)
     return done
 
 

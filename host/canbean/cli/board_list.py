@@ -10,6 +10,7 @@ import typer
 from canbean.board import profiles
 from canbean.board.flash import found, ports
 from canbean.board.flash.ports import Port
+from canbean.board.port import in_short
 from canbean.cli.logs import AsJson
 from canbean.cli.output import json_line, note, table
 from canbean.detect import board_fit
@@ -85,7 +86,8 @@ def _show(plugged: list[dict[str, Any]]) -> None:
         if runs:
             words = f"{runs['app']} on {runs['board']}, model {runs['model'] or 'none'}"
         else:
-            words = "nothing of ours answers" if one["asked"] else "not asked"
+            silent = in_short((one["reason"] or "").removeprefix(one["port"])) or "nothing of ours answers"
+            words = silent if one["asked"] else "not asked"
         rows.append(
             (
                 one["port"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -98,13 +99,18 @@ def settings_(
     --port PORT@9600 --unset baud.
     """
     secret = secret_of(key)
-    commands = [f"unset {' '.join(words.split())}" for words in unset or ()]
+    commands = [settings.unsetting(words) for words in unset or ()]
     commands += [settings.setting(words) for words in set_ or ()]
     with Board(port) as board:
-        for command in commands:
-            update.with_room(board, partial(settings.change, board, command, secret), secret)
-        if restart:
-            update.restart(board, secret)
+        before, wrong = settings.read(board), None
+        try:
+            _change(board, commands, secret)
+            if restart:
+                ran, remembered = board.hello.get("model"), update.left(board)
+                update.restart(board, secret)
+                update.runs_still(board, ran, remembered)
+        except RefusedError as error:
+            wrong = error
         now = settings.read(board)
         baud = dict(now.lines).get("baud")
     if baud is not None and any(command.startswith("set baud ") for command in commands):
@@ -112,10 +118,45 @@ def settings_(
         note(
             f"a line of {baud} baud is {device}@{baud} from now on; back: canbean board settings --port {device}@{baud} --unset baud"
         )
+    if "unset calibration" not in commands:
+        _taken(port, dict(before.lines), dict(now.lines), key)
+    if wrong is not None:
+        raise wrong
     if as_json:
         json_line({"port": port, **now.told()})
         return
     show(port, now)
+
+
+def _change(board: Board, commands: list[str], key: bytes | None) -> None:
+    """Send every change, each kept for itself.
+
+    Raises:
+        BoardError: of one of them; it names those before it, which are kept, and those after it, which were not sent.
+    """
+    for at, command in enumerate(commands):
+        try:
+            update.with_room(board, partial(settings.change, board, command, key), key)
+        except BoardError as error:
+            kept, unsent = commands[:at], commands[at + 1 :]
+            words = f"; what came before it is kept: {', '.join(kept)}" if kept else ""
+            words += f"; not sent: {', '.join(unsent)}" if unsent else ""
+            raise type(error)(f"{error}{words}") from error
+
+
+def _taken(port: str, before: dict[str, str], now: dict[str, str], key: Path | None) -> None:
+    """Say it where a change of the light has taken the calibration away, and how it comes back."""
+    words = before.get("calibration")
+    if words is None or "calibration" in now or before.get("led") == now.get("led"):
+        return
+    date, unit, *_ = words.split()
+    keyed = f" --key {shlex.quote(str(key))}" if key else ""
+    light = f"--set 'led {before['led']}'" if "led" in before else "--unset led"
+    note(
+        f"the calibration of {date} ({unit}) was made in another light and is gone: calibrate again: "
+        f"canbean roast calibrate --port {port}{keyed}; or back to light and calibration of before: "
+        f"canbean board settings --port {port}{keyed} {light} --set 'calibration {words}'"
+    )
 
 
 def show(port: str, now: settings.Settings) -> None:
@@ -145,7 +186,7 @@ def key_(
     """Give a board a key: from then on it takes models and settings only from who has it. Others can read.
 
     To change the key give the old one with --key. The new key goes over the line as it is: do this where nobody else listens.
-    Its model must then be signed with it ('model sign'), or the board refuses it at its next start.
+    Its model must then be signed with it ('model sign') and sent again, or the board refuses it at its next start.
     """
     if (output is None) == (not remove):
         raise UsageError("give -o K for a new key, or --remove with --key")
@@ -163,5 +204,14 @@ def key_(
             raise
         except BoardError as error:
             raise BoardError(f"{error}; it may have taken the key in {output}: keep that file") from error
+        runs = board.hello.get("model")
     note(f"{port}: the board has the key in {output}; keep a copy, without it the board takes nothing new")
-    note("sign its model with this key ('model sign') and send it ('board model'): the board takes no other")
+    # a key that was made just now has signed nothing yet
+    refuses = "the board takes no other"
+    if runs:
+        refuses = f"the model that runs, {runs}, is not signed with it: the board refuses it at its next start, which a change of settings may need"
+    name = shlex.quote(str(output))
+    note(
+        f"{refuses}; now: canbean model sign MODEL.cbm --key {name} -o signed.cbm && "
+        f"canbean board model signed.cbm --port {port} --key {name}"
+    )
