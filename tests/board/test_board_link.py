@@ -104,6 +104,19 @@ def test_a_port_that_cannot_be_had(opening, error, words, monkeypatch):
         opening("COM3")
 
 
+def test_a_board_that_takes_no_bytes(monkeypatch):
+    monkeypatch.setattr(port, "WRITE_S", 0.1)
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    board = Board.__new__(Board)
+    board.port, board._serial = "it", port.opened(os.ttyname(slave))
+    with pytest.raises(BoardError, match="it: the board does not take bytes: unplug it"):
+        board.write(bytes(1 << 20))
+    board.close()
+    os.close(slave)
+    os.close(master)
+
+
 def test_one_program_at_a_time_has_a_port():
     master, slave = os.openpty()
     tty.setraw(slave)

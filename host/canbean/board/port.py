@@ -12,6 +12,8 @@ from canbean.errors import BoardError
 
 BAUD = 115_200
 """Bits a second of a line on which nothing else was set."""
+WRITE_S = 15.0
+"""A port that takes no byte for so long never will; shorter, and a computer that stood still meanwhile were taken for that."""
 _WITH_BAUD = re.compile(r"(.+)@([0-9]{3,7})")
 _LIST = "`canbean board list` shows the ports"
 _TAKEN = {errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK}
@@ -37,7 +39,9 @@ def opened(port: str, baud: int = BAUD) -> serial.SerialBase:
     device, baud = line_of(port, baud)
     try:
         # the lock works on POSIX; Windows gives a port to one program only
-        return serial.serial_for_url(device, baudrate=baud, timeout=0.02, write_timeout=2, exclusive=True)
+        return serial.serial_for_url(
+            device, baudrate=baud, timeout=0.02, write_timeout=WRITE_S, exclusive=True
+        )
     except (OSError, ValueError) as error:
         raise BoardError(f"{port}: {_unopened(device, error)}") from None
 
