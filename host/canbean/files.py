@@ -47,12 +47,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         raise
 
 
-def writable(path: str | os.PathLike[str], *inputs: str | os.PathLike[str]) -> None:
+def writable(path: str | os.PathLike[str], *inputs: str | os.PathLike[str] | None) -> None:
     """Check, before the work is done, that a file may stand at this path.
 
     Args:
         path: where the result is to go.
-        inputs: files that are read: the result must not replace one of them.
+        inputs: files that are read, None where there is none: the result must not replace one of them.
 
     Raises:
         FileError: the folder is missing, something that is no file stands there, or it is an input.
@@ -62,8 +62,17 @@ def writable(path: str | os.PathLike[str], *inputs: str | os.PathLike[str]) -> N
         raise FileError(f"{path}: cannot write here: there is no folder {target.parent}")
     if target.exists() and not target.is_file():
         raise FileError(f"{path}: cannot write here: it is no file")
-    if any(Path(one).resolve() == target for one in inputs):
+    if any(one is not None and _same(Path(one), target) for one in inputs):
         raise FileError(f"{path}: would replace the file that it is made from: choose another name")
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file: through links too, and where case makes no difference."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        # One of them is not there.
+        return one.resolve() == other.resolve()
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:

@@ -6,7 +6,7 @@ import pytest
 from canbean.can import logs
 from canbean.can.convert import Selection, convert
 from canbean.can.frames import ERR, FD, RTR, Frames
-from canbean.errors import LogError, UsageError
+from canbean.errors import FileError, LogError, UsageError
 
 
 def some(n=200, **more):
@@ -145,8 +145,9 @@ def test_every_written_format_takes_ordinary_frames(source, tmp_path):
         assert back.changed(t_us=frames.t_us, bus=frames.bus, buses=frames.buses).equals(frames), ending
 
 
-def test_into_itself(source):
+def test_into_itself_is_refused(source):
     frames = some()
     path = source(frames)
-    convert(path, path, Selection(to_s=0.05))
-    assert logs.read(path).frames.equals(frames.between(None, 0.05))
+    with pytest.raises(FileError, match="would replace the file that it is made from"):
+        convert(path, path, Selection(to_s=0.05))
+    assert logs.read(path).frames.equals(frames)

@@ -108,6 +108,62 @@ def test_the_rate_comes_from_a_bench_too(folder):
     assert said["detectors_left_out"] == said["unseen"] == []
 
 
+def test_the_bench_of_another_board_is_refused(folder):
+    bench = folder / "other.json"
+    bench.write_text(json.dumps({"board": "linux", "frames_per_second": 2000.5}))
+    refused = plan(folder, "--max-fps", bench)
+    failed(
+        refused,
+        f"{bench}: was measured on the board linux, and this plan is for wemos-d1-mini: give --board linux, or",
+    )
+    assert json.loads(plan(folder, "--max-fps", bench, "--board", "linux", "--json").out)["max_fps"] == 2000
+    for nameless in ({}, {"board": None}):
+        bench.write_text(json.dumps({**nameless, "frames_per_second": 2000.5}))
+        assert json.loads(plan(folder, "--max-fps", bench, "--json").out)["max_fps"] == 2000
+
+
+def test_a_priority_of_an_id_that_the_model_lacks_is_told_and_not_counted(folder, tmp_path):
+    def risk(done):
+        return json.loads(done.out)["risk"]
+
+    usual = plan(folder, "--json")
+    typo = plan(folder, "--priority", "7FE=3", "--priority", "0D0=1", "--json")
+    assert "the model has no id 7FE, which a priority names" in typo.err
+    assert "7FE" in json.loads(typo.out)["others"]
+    assert risk(typo) <= risk(usual) + 0.005
+    # A wide enough board sees all there is, with it and without.
+    assert risk(plan(folder, "--priority", "7FE=1000", "--max-fps", "5000", "--json")) == 1
+    listed = tmp_path / "p.txt"
+    listed.write_text("0D0=2\n000=2\n")
+    for words in (("--priority", "0D0=3"), ("--priorities", listed)):
+        assert "the model has no id" not in plan(folder, *words).err
+
+
+def test_no_input_is_lost(folder):
+    model, log, bench = folder / "m.cbm", folder / "clean.csv.gz", folder / "bench.json"
+    bench.write_text(json.dumps({"board": "wemos-d1-mini", "frames_per_second": 2000.5}))
+    kept = {path: path.read_bytes() for path in (model, log, bench)}
+    words = ("can", "plan", "-m", model, "--log", log, "--max-fps", bench)
+    for path in kept:
+        failed(canbean(*words, "-o", path), f"{path}: would replace the file that it is made from")
+    learned = ("can", "learn", log, "--plan", model)
+    failed(canbean(*learned, "-o", model), "would replace the file that it is made from")
+    failed(canbean(*learned, "-o", folder / "n.cbm", "--report", model), "would replace the file")
+    failed(canbean("board", "settle", "-p", "none", "-m", model, "-o", model), "would replace the file")
+    failed(
+        canbean("board", "settle", "-p", "none", "-m", model, "-o", log, "--replay", log),
+        "would replace the file",
+    )
+    failed(
+        canbean("can", "score", log, "-m", model, "--twin", log, "--alerts", log), "would replace the file"
+    )
+    other = folder / "other.csv"
+    for option in ("--twin", "--events"):
+        scored = canbean("can", "score", log, "-m", model, option, other, "--alerts", other)
+        failed(scored, "would replace the file")
+    assert {path: path.read_bytes() for path in kept} == kept
+
+
 def test_without_an_output_it_is_only_shown(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = canbean("can", "plan", "-m", folder / "m.cbm", "--board", "wemos-d1-mini", "--max-fps", "5000")

@@ -146,6 +146,8 @@ def test_a_scale_has_a_name_and_degrees_come_by_conversion(folder, tmp_path):
         or row["degree"] == "Medium"
     )
     beside.write_text("lot,agtron,reference\n" + "".join(f"{a},{a},{2 * a}\n" for a in range(25, 96, 10)))
+    lost = canbean("roast", "fit", folder / "pairs.csv", "-o", beside, "--gourmet", beside)
+    failed(lost, "would replace the file")
     assert canbean(*fit, "--scale", "0:300:1", "--gourmet", beside).code == 0
     again = json.loads(canbean("roast", "score", folder / "fresh.csv", "-m", out, "--json").out)["rows"]
     assert {r["degree"] for r in again if 70 <= r["reading"] < 97} <= {"Dark"}

@@ -68,6 +68,20 @@ def test_cut(folder, tmp_path):
     )
 
 
+def test_no_log_is_lost_to_its_own_part(folder, tmp_path, monkeypatch):
+    """By its name, another spelling of it, a link, and what is one file for another reason, as case may make it."""
+    own, link, twin = tmp_path / "own.csv", tmp_path / "link.csv", tmp_path / "twin.csv"
+    own.write_bytes(before := (folder / "a.csv").read_bytes())
+    link.symlink_to(own)
+    twin.hardlink_to(own)
+    monkeypatch.chdir(tmp_path)
+    for target in (own, "own.csv", f"../{tmp_path.name}/own.csv", link, twin):
+        for words in (("cut", own, target, "--to", 5), ("convert", own, target)):
+            failed(canbean("can", *words), f"{target}: would replace the file that it is made from")
+    failed(canbean("can", "cut", link, own, "--to", 5), "would replace the file that it is made from")
+    assert own.read_bytes() == before
+
+
 def test_diff_says_what_changed_first(folder):
     told = said("can", "diff", folder / "a.csv", folder / "b.csv")
     assert told["data"] == "simulated"

@@ -110,9 +110,29 @@ def test_a_detector_that_learns_nothing_is_told_and_refused_if_it_was_named(lear
     monkeypatch.setattr(detectors.module("mixture"), "learn", lambda clean: None)
     rows = {row["detector"]: row for row in select(learned).table}
     assert rows["mixture"]["kept"] is False
-    assert "teaches it nothing" in rows["mixture"]["reason"]
+    reason = rows["mixture"]["reason"]
+    assert reason == "finds nothing regular enough to judge by in 120 s of clean log: 500 s or more may do"
     with pytest.raises(UsageError, match="detector mixture"):
         select(learned, ["mixture"])
+
+
+def test_a_log_that_is_too_short_is_told_with_the_length_that_is_needed(learned, quick, monkeypatch):
+    monkeypatch.setattr(detectors, "names", lambda: ["mixture", "vae"])
+    monkeypatch.setattr(detectors.module("vae"), "learn", lambda clean: None)
+    whole = detectors.module("mixture").learn
+    monkeypatch.setattr(
+        detectors.module("mixture"), "learn", lambda clean: whole(clean) if clean.awake_s > 100 else None
+    )
+    reasons = {row["detector"]: row["reason"] for row in select(learned).table}
+    # The choice tries it on what the first three fifths alone have taught.
+    assert (
+        reasons["vae"] == "needs more than 500 s of clean log in which the bus is awake, and this has 120 s"
+    )
+    assert reasons["mixture"] == (
+        "cannot be learned from one part and tried on the other, in 120 s of clean log: 500 s or more may do"
+    )
+    with pytest.raises(UsageError, match=r"needs more than 300 s of clean log .* this has 120 s"):
+        select(learned, ["vae"])
 
 
 def test_the_seed_reaches_the_detectors(learned, quick, monkeypatch):

@@ -12,6 +12,7 @@ from canbean.can.frames import DEFAULT_BUS, ERR, FD, RTR, Frames, key_text, wind
 from canbean.can.logs import Reader, formats, write_parts
 from canbean.can.logs.writing import writer
 from canbean.errors import LogError
+from canbean.files import writable
 
 if TYPE_CHECKING:
     import os
@@ -239,12 +240,13 @@ def convert(
         say: is told what is lost before anything is written.
 
     Raises:
-        FileError: a file that cannot be read or written.
+        FileError: a file that cannot be read or written, or a target that is the source.
         LogError: a log that cannot be read, or frames that the target has no place for.
         UsageError: the ending chooses no format that is written.
     """
     chosen = selection or Selection()
     form = writer(target)
+    writable(target, source)
     survey = _survey(Reader(source, accept_cut=accept_cut, strict=strict), chosen, form)
     reduction = Reduction()
     lost: list[str] = []

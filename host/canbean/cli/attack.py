@@ -80,7 +80,8 @@ def attack_(
         raise UsageError("--id, --rate, --every and --signal go with a single --kind")
     if (dbc is None) != (signal is None):
         raise UsageError("--dbc and --signal go together")
-    writable(output, clean, *([] if dbc is None else [dbc]))
+    for target in (output, events.beside(output)):
+        writable(target, clean, dbc)
     named = None if dbc is None or signal is None else attacks.Signal(database.load(dbc), signal)
     frames = read(clean, from_s, to_s, bus=bus, accept_cut=accept_cut, strict=strict).frames
     options: dict[str, Any] = {"seed": seed, "duration_s": durations, "keep_checks": keep_checks}

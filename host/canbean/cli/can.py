@@ -130,7 +130,7 @@ def replay_(
     if evidence and alerts is None:
         raise UsageError("--evidence is added to the lines of --alerts A.jsonl")
     for target in filter(None, (alerts, report)):
-        writable(target, log, model_path)
+        writable(target, log, model_path, key)
     secret = secret_of(key)
     gateway = model.unpack(cbm.read(model_path), str(model_path))
     frames = read(log, from_s, to_s, bus=bus, accept_cut=accept_cut, strict=strict).frames
@@ -191,7 +191,7 @@ def score_(
     if len(log_paths) > 1 and (events_path is not None or alerts is not None):
         raise UsageError("--events and --alerts go with a single LOG")
     if alerts is not None:
-        writable(alerts, model_path, *log_paths)
+        writable(alerts, model_path, events_path, twin, *log_paths)
     gateway = model.unpack(cbm.read(model_path), str(model_path))
     rows = None if events_path is None else events.read(events_path)
     twins = None

@@ -64,7 +64,7 @@ def curve_(
     if events_path is not None and len(paths) != 1:
         raise UsageError("--events goes with a single --labelled log")
     if report is not None:
-        writable(report, clean_path, *paths, *([] if events_path is None else [events_path]))
+        writable(report, clean_path, events_path, *paths)
     rows = None if events_path is None else events.read(events_path)
     clean = read(clean_path, bus=bus, accept_cut=accept_cut, strict=strict).frames
     attacked = [

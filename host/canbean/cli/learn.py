@@ -75,8 +75,8 @@ def learn_(
     profile = profiles.profile(board)
     limits = limits_of(profile, romfs=romfs)
     rules = Rules.parse(allow or (), deny or ())
-    writable(output, *clean)
-    names = portrait_options(report, dbc_path, output, *clean)
+    writable(output, plan, dbc_path, *clean)
+    names = portrait_options(report, dbc_path, output, plan, *clean)
     parts = [read(path, from_s, to_s, bus=bus, accept_cut=accept_cut, strict=strict).frames for path in clean]
     planned, words, parts = seen_by(plan, parts)
     with waiting("learning the fingerprint") as step:

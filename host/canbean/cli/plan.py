@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from canbean.board import profiles
+from canbean.can.frames import key_text
 from canbean.cli.logs import AsJson, Bus, provenance, read
 from canbean.cli.output import json_line, note, results, table, waiting
 from canbean.detect import model as models
@@ -59,7 +60,8 @@ def plan_(
     priority: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="ID=W", help="An id counts W times as much; one that the model lacks, W times the mean."
+            metavar="ID=W",
+            help="An id counts W times as much; one that the model lacks, W times the mean, and not in the coverage.",
         ),
     ] = None,
     priorities: Annotated[Path | None, typer.Option(metavar="F", help="Such priorities, one a line.")] = None,
@@ -73,7 +75,7 @@ def plan_(
     'can learn CLEAN --plan M2.cbm -o M3.cbm'.
     """  # fmt: skip
     if output is not None:
-        writable(output, *filter(None, (log, priorities)))
+        writable(output, model, log, priorities, max_fps)
     blob, name = read_bytes(model, "model file"), str(model)
     found = cbm.unpack(blob, name)
     gateway = models.unpack(found, name)
@@ -87,6 +89,12 @@ def plan_(
     weights = {} if priorities is None else risks.read_priorities(_text(priorities), str(priorities))
     weights |= risks.parse_priorities(priority or ())
     wanted = risks.risk(gateway, rate, weights)
+    strange = risks.strangers(gateway.fingerprint, weights)
+    if strange:
+        note(
+            f"warning: the model has no id {', '.join(map(key_text, strange))}, which a priority names: filters are chosen "
+            "with it in mind, and it is not counted in the coverage; a typo? 'can info LOG' shows the ids of a log"
+        )
     with waiting("searching filters"):
         made = plans.plan(wanted, most, seed)
     covered = plans.coverage(wanted, made)
@@ -129,7 +137,7 @@ def sustained(board: str, max_fps: str | None) -> tuple[int, str]:
         max_fps: a number, a file of `board bench`, or None for the profile's.
 
     Raises:
-        UsageError: it is no number from 1 to 1,000,000, or the profile does not know it.
+        UsageError: it is no number from 1 to 1,000,000, the profile does not know it, or the file is of another board.
         FileError: a file cannot be read.
     """
     known = profiles.profile(board)
@@ -143,11 +151,17 @@ def sustained(board: str, max_fps: str | None) -> tuple[int, str]:
     if not max_fps.replace(".", "", 1).isdigit():
         try:
             told = json.loads(_text(Path(max_fps)))
-            number, source = str(told["frames_per_second"]), f"{max_fps}: measured on {told['board']}"
+            number, of = str(told["frames_per_second"]), told.get("board")
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(
                 f"{max_fps}: neither a number of frames a second nor a file of 'board bench -o'"
             ) from error
+        if of is not None and of != board:
+            raise UsageError(
+                f"{max_fps}: was measured on the board {of}, and this plan is for {board}: "
+                f"give --board {of}, or the file of a 'board bench -o F' with a {board} at the port"
+            )
+        source = f"{max_fps}: measured on {of or 'a board that it does not name'}"
     try:
         most = int(float(number))
     except ValueError:

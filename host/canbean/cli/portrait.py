@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def portrait_options(
-    report: Path | None, dbc_path: Path | None, output: Path, *clean: Path
+    report: Path | None, dbc_path: Path | None, output: Path, *inputs: Path | None
 ) -> Database | None:
     """Check where the page is to go, and read the database, before anything is learned.
 
@@ -40,7 +40,7 @@ def portrait_options(
         if dbc_path is not None:
             raise UsageError("--dbc gives names to the report: add --report R.html")
         return None
-    writable(report, *clean, *([] if dbc_path is None else [dbc_path]))
+    writable(report, dbc_path, *inputs)
     if report.resolve() == output.resolve():
         raise FileError(f"{report}: is the model's file too: choose another name")
     if dbc_path is None:

@@ -43,7 +43,7 @@ def fit(
 ) -> None:
     """Fit several shallow regressors to pairs, choose one on lots left out, pack it for the board."""
     for target in filter(None, (output, report)):
-        writable(target, pairs_path)
+        writable(target, pairs_path, gourmet)
     found = pairs.read(pairs_path)
     wanted = None if models is None else models.split(",")
     on = parse_scale(scale)

@@ -55,7 +55,7 @@ def settle(
     times further off than that end it: then it is an attack, another bus, or a board that loses frames.
     """
     secret = secret_of(key)
-    writable(output, *(() if key is None else (key,)))
+    writable(output, model, key, replay)
     blob, name = read_bytes(model, "model file"), str(model)
     found = cbm.unpack(blob, name)
     gateway = models.unpack(found, name)

@@ -97,7 +97,7 @@ def tune(
     newer = Rules.parse(allow or (), deny or ())
     secret = None if key is None else keys.read_key(key)
     if output is not None:
-        writable(output, *(() if key is None else (key,)))
+        writable(output, key)
     blob, name = read_bytes(model, "model file"), str(model)
     found = cbm.unpack(blob, name)
     if found.signed and secret is not None:

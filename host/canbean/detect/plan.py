@@ -89,7 +89,7 @@ def plan(wanted: Risk, most: int, seed: int = 0) -> Plan:
 def coverage(wanted: Risk, made: Plan) -> dict[str, Any]:
     """What a plan covers, as plain values: shares from 0 to 1, rates in frames a second, ids by name."""
     passed = made.filters.passes(wanted.keys.astype(np.uint32))
-    problem = Problem(wanted.keys, wanted.worth, wanted.rate, np.inf, wanted.unknown)
+    problem = Problem(wanted.keys, wanted.counted, wanted.rate, np.inf, wanted.unknown)
     known = wanted.known
     seen, unseen = known & passed, known & ~passed
     order = np.flatnonzero(unseen)[np.argsort(-wanted.worth[unseen], kind="stable")]

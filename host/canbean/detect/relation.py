@@ -102,10 +102,8 @@ def lesson(clean: Clean, most: int, back: int = 0) -> Lesson | None:
         back: where it is not 0, features are also how signals changed since so many samples before.
     """
     traffic = clean.traffic
-    steps = np.diff(traffic.frames.t_us)
-    awake = steps[(steps > 0) & (np.diff(traffic.epoch) == 0)].sum() / 1e6
     every = candidates(traffic)
-    if awake < ENOUGH_S or not len(every) or not clean.later.any():
+    if clean.awake_s < ENOUGH_S or not len(every) or not clean.later.any():
         return None
     samples, fresh = every.every(traffic)
     later = clean.later[samples.at]

@@ -46,6 +46,7 @@ class Risk:
     Attributes:
         keys: int64 (n,), ids (`id | ext << 29`), ascending; those of the model, and others that an engineer named.
         known: bool (n,), which are of the model.
+        named: bool (n,), which are not of the model and there because an engineer named them: worth a filter, and no part of what there is.
         rate: float (n,), frames a second, 0 for those that are not.
         worth: float (n,).
         unknown: what all other ids are worth together.
@@ -53,14 +54,20 @@ class Risk:
 
     keys: NDArray[np.int64]
     known: NDArray[np.bool_]
+    named: NDArray[np.bool_]
     rate: Column
     worth: Column
     unknown: float
 
     @property
+    def counted(self) -> Column:
+        """What each id is worth of what there is to cover, float (n,): nothing where it was only named, as a typo may be."""
+        return np.where(self.named, 0.0, self.worth)
+
+    @property
     def total(self) -> float:
-        """What everything is worth."""
-        return float(self.worth.sum()) + self.unknown
+        """What everything is worth that there is to cover."""
+        return float(self.counted.sum()) + self.unknown
 
 
 def risk(gateway: Gateway, rate: Column, priorities: Mapping[int, float]) -> Risk:
@@ -83,13 +90,20 @@ def risk(gateway: Gateway, rate: Column, priorities: Mapping[int, float]) -> Ris
     keys = np.concatenate([known, np.array(sorted(others), np.int64)])
     order = np.argsort(keys)
     nothing = np.zeros(len(others))
+    named = np.isin(keys, strangers(gateway.fingerprint, priorities))
     return Risk(
         keys[order],
         np.concatenate([np.ones(len(known), np.bool_), nothing > 0])[order],
+        named[order],
         np.concatenate([rate, nothing])[order],
         np.concatenate([worth, [others[key] for key in sorted(others)]])[order],
         UNKNOWN * min(found, 1.0) * float(worth.sum()),
     )
+
+
+def strangers(fingerprint: Fingerprint, priorities: Mapping[int, float]) -> list[int]:
+    """The keys, ascending, that a priority names and the model does not have; the lowest id stands for floods and is none."""
+    return sorted(set(priorities) - set(fingerprint.keys.tolist()) - {LOWEST})
 
 
 def ways(gateway: Gateway) -> Column:

@@ -21,6 +21,7 @@ from canbean.detect.replay import replay
 from canbean.detect.score import episodes, tally
 from canbean.detect.trials import trials
 from canbean.detect.truth import truth
+from canbean.detect.windows import LEARNED_SHARE
 from canbean.errors import CanbeanError, UsageError
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ CHECKS = "checks"
 """Checks of payloads, as the choice names them: part of the fingerprint's score."""
 GROUND_S = 120.0
 """The last so many seconds of the held-back log are attacked."""
+MORE_S = 500.0
+"""Seconds of clean log that are enough for each detector to be learned and tried, on a bus that suits it."""
 PER_HOUR = 1.0
 """The budget that a detector's own gate keeps as it was learned."""
 
@@ -96,7 +99,7 @@ def select(
         try:
             one = detectors.module(name).learn(clean)
             if one is None:
-                refused[name] = "so much clean log teaches it nothing that it could keep quiet by"
+                refused[name] = _nothing(name, clean, alone=names is not None)
             elif names is None and (reason := _loud(name, clean, per_hour)):
                 refused[name] = reason
             else:
@@ -125,11 +128,32 @@ def select(
     return Selected(replace(learned, gateway=gateway), table, left_out)
 
 
+def _nothing(name: str, clean: Clean, *, alone: bool) -> str:
+    """Why a detector learned nothing from all of the clean log, and how much of it may do."""
+    return _too_short(name, clean, alone=alone) or _more("finds nothing regular enough to judge by", clean)
+
+
+def _more(why: str, clean: Clean) -> str:
+    """The reason, with the length of the log, and whether a longer one may help."""
+    said = f"{why} in {clean.awake_s:.0f} s of clean log"
+    return f"{said}: {MORE_S:.0f} s or more may do" if clean.awake_s < MORE_S else said
+
+
+def _too_short(name: str, clean: Clean, *, alone: bool = False) -> str:
+    """That a detector needs a longer clean log, or nothing; where it is chosen, its trial learns from the earlier part alone."""
+    needs = getattr(detectors.module(name), "NEEDS_S", 0.0) / (1 if alone else LEARNED_SHARE)
+    if clean.awake_s >= needs:
+        return ""
+    return f"needs more than {needs:.0f} s of clean log in which the bus is awake, and this has {clean.awake_s:.0f} s"
+
+
 def _loud(name: str, clean: Clean, per_hour: float) -> str | None:
-    """Why a detector cannot be trusted: what the earlier part alone teaches must keep quiet on the part it never saw."""
+    """Why a detector cannot be trusted, or nothing: what the earlier part alone teaches must keep quiet on the part it never saw."""
     early = detectors.module(name).learn(clean.earlier())
     if early is None:
-        return "the log is too short to show that it keeps quiet on what it has not learned from"
+        return _too_short(name, clean) or _more(
+            "cannot be learned from one part and tried on the other,", clean
+        )
     traffic = clean.held_back()
     judged = early.judge(traffic)
     opens = shared(early, per_hour).gate.opens(judged.bits, traffic.epoch[judged.at])

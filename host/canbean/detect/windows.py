@@ -59,6 +59,12 @@ class Clean:
     later_hours: float
     seed: int = 0
 
+    @property
+    def awake_s(self) -> float:
+        """Seconds of it, without the bus's sleep."""
+        steps = np.diff(self.traffic.frames.t_us)
+        return float(steps[(steps > 0) & (np.diff(self.traffic.epoch) == 0)].sum() / 1e6)
+
     def held_back(self) -> Traffic:
         """The held-back part."""
         return self.traffic.part(self.later)

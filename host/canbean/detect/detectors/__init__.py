@@ -5,6 +5,7 @@ A module `NAME.py` here has
 * `TAG`, the tag of its section in the model file, and `BOARD`, its module in `firmware/canbean` (named in `gates.py` there, and
   the tag in `watch.py`);
 * `learn(clean)`, which takes a `windows.Clean` and returns its detector, or None where so much clean log teaches it nothing;
+* `NEEDS_S`, where there are so many clean seconds, the bus awake, below which it learns nothing;
 * `read(section)`, which returns the detector from its section or raises `ModelError`.
 
 A detector is a `windows.Detector`; its twin on the board is the class `Detector` of its module.

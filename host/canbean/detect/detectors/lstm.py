@@ -24,7 +24,7 @@ import numpy as np
 
 from canbean.detect.denoising import apart, liars, minimise, neural, penalty, rounded
 from canbean.detect.informative import reduced, relations
-from canbean.detect.relation import judged, known_samples, lesson
+from canbean.detect.relation import ENOUGH_S, judged, known_samples, lesson
 from canbean.detect.residuals import Residuals, Scale
 from canbean.detect.rounding import trained
 from canbean.detect.signals import Signals
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 TAG = "LSTW"
 BOARD = "lstm_watch"  # the module of `firmware/canbean` with its twin
 
+NEEDS_S = ENOUGH_S
 SIGNALS = 20
 CELLS = 28
 STEPS = 3000

@@ -24,7 +24,7 @@ import numpy as np
 
 from canbean.detect.denoising import BATCH, apart, liars, minimise, neural, penalty, rounded
 from canbean.detect.informative import reduced, relations
-from canbean.detect.relation import judged, known_samples, lesson
+from canbean.detect.relation import ENOUGH_S, judged, known_samples, lesson
 from canbean.detect.residuals import Residuals, Scale
 from canbean.detect.rounding import trained
 from canbean.detect.signals import Signals, with_changes
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 TAG = "VAEW"
 BOARD = "vae_watch"  # the module of `firmware/canbean` with its twin
 
+NEEDS_S = ENOUGH_S
 SIGNALS = 22
 BACK = 2
 """Features are also how signals changed since so many samples before: what follows another a little later moves with it."""
