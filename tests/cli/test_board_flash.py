@@ -376,7 +376,7 @@ def test_a_bare_board_says_how_it_is_flashed():
     failed(canbean("board", "virtual", "--romfs", "-m", "car.cbm"), "--bare")
 
 
-def test_from_a_bare_board_to_a_roast_value(bare, car, tmp_path):
+def test_from_a_bare_board_to_a_roast_value(bare, tmp_path):
     pairs, roast = tmp_path / "pairs.csv", tmp_path / "roast.cbm"
     assert canbean("roast", "simulate", "-o", pairs, "--lots", "8").code == 0
     done = canbean("roast", "fit", pairs, "-o", roast, "--models", "ridge")
@@ -404,15 +404,18 @@ def test_from_a_bare_board_to_a_roast_value(bare, car, tmp_path):
     with Board(bare.port) as there:
         assert there.hello["model"] == cbm.digest(roast.read_bytes())[:16]
         assert ("calibration", line.partition(" ")[2]) in settings.read(there).lines
-    # a gateway, and the meter again, whose model has its turn again: nothing is told of what the gateway left
-    for model in (car, roast):
-        done = flash(bare, model)
-        assert done.code == 0, done.err
-        assert "for the application" not in done.err
-    with Board(bare.port) as there:
-        assert (there.hello["app"], there.hello["golden"]) == ("roastmeter", "ok")
-        # about what runs
-        assert there.refusal == "this model reads counts: the unit's calibration is not used"
+
+
+def test_what_another_application_left_is_not_told():
+    left = "b.cbm: the model is for the application roastmeter, not gateway"
+    assert found.Found({"golden": "ok"}, reason=left).wrong is None
+    # of what runs, or where nothing does
+    for hello, reason in (
+        ({"golden": "ok"}, "the sensor does not answer"),
+        ({"golden": None}, left),
+        ({}, left),
+    ):
+        assert found.Found(hello, reason=reason).wrong == reason
 
 
 def test_a_shell_stops_what_runs_only_when_told_to(alive):
