@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from canbean.board import update
-from canbean.board.awake import awake
 from canbean.board.port import BAUD
 from canbean.can.frames import key_text
 from canbean.detect.patterns import pattern_text
@@ -118,30 +117,26 @@ def read(board: Board, timeout: float = 5.0) -> Settings:
     Raises:
         BoardError: it does not answer in time, or is gone.
     """
-    board.command("settings")
     lines: list[tuple[str, str]] = []
     unused: dict[str, None] = {}
-    end = awake() + timeout
-    while awake() < end:
-        for record in board.read():
-            said = record.values
-            if said["type"] == "setting":
-                if said["name"] not in {"slot", "refused"}:
-                    lines.append((said["name"], said["words"]))
-                    if not said.get("used", True):
-                        unused[said["name"]] = None
-            elif said["type"] == "settings":
-                return Settings(
-                    tuple(lines),
-                    said["number"],
-                    said["digest"],
-                    said["slot"],
-                    said["threshold"],
-                    said["rules"],
-                    tuple(unused),
-                )
-            elif said["type"] == "error":
-                raise board.refused("settings")
+    for said in update.told(board, timeout):
+        if said["type"] == "setting":
+            if said["name"] not in {"slot", "refused"}:
+                lines.append((said["name"], said["words"]))
+                if not said.get("used", True):
+                    unused[said["name"]] = None
+        elif said["type"] == "settings":
+            return Settings(
+                tuple(lines),
+                said["number"],
+                said["digest"],
+                said["slot"],
+                said["threshold"],
+                said["rules"],
+                tuple(unused),
+            )
+        else:
+            raise board.refused("settings")
     raise BoardError(f"{board.port}: the board does not tell its settings within {timeout:g} s")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from canbean.errors import BoardError, ModelError, RefusedError
 from canbean.tiny import cbm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from canbean.board.link import Board, Record
 
@@ -176,16 +176,28 @@ def left(board: Board, timeout: float = 5.0) -> str | None:
     Raises:
         BoardError: the board is gone.
     """
+    found = None
+    for said in told(board, timeout):
+        if said["type"] == "setting" and said["name"] == "refused":
+            found = str(said["words"])
+    return found
+
+
+def told(board: Board, timeout: float) -> Iterator[dict[str, Any]]:
+    """What a board says when it is asked for its settings: a `setting` each, then `settings` or `error`, if that comes in time.
+
+    Raises:
+        BoardError: the board is gone.
+    """
     board.command("settings")
-    found, end = None, awake() + timeout
+    end = awake() + timeout
     while awake() < end:
         for record in board.read():
-            said = record.values
-            if said["type"] == "setting" and said["name"] == "refused":
-                found = str(said["words"])
-            elif said["type"] in {"settings", "error"}:
-                return found
-    return found
+            if record.values["type"] == "setting":
+                yield record.values
+            elif record.values["type"] in {"settings", "error"}:
+                yield record.values
+                return
 
 
 def runs_still(board: Board, ran: str | None, remembered: str | None) -> None:

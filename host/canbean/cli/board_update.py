@@ -111,7 +111,7 @@ def settings_(
                 update.runs_still(board, ran, remembered)
         except RefusedError as error:
             wrong = error
-        now = settings.read(board)
+        now = settings.read(board) if commands or restart else before
         baud = dict(now.lines).get("baud")
     if baud is not None and any(command.startswith("set baud ") for command in commands):
         device, _ = line_of(port)

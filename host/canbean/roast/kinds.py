@@ -13,11 +13,10 @@ if TYPE_CHECKING:
 
     from canbean.roast.pairs import Pairs
 
-LIGHT = {"red", "green", "blue", "clear", "infrared"}
+ORDER = ("red", "green", "blue", "clear", "infrared")
+LIGHT = set(ORDER)
 """Light channels by their usual names; as calibrated reflectances they are in percent."""
 PERCENT_MOST = 130.0
-ORDER = ("red", "green", "blue", "clear", "infrared")
-"""Of their names, for people."""
 KNOWN = LIGHT | {"lot", "cup", "unit", "temperature", "reference"}
 """Columns that mean something by their name."""
 

@@ -118,14 +118,14 @@ class Bench:
         turn, step = divmod(self._shown, SHOWN)
         self._shown += 1
         if step < 3:
-            return replace(
-                parse({"value": None, "quality": "empty", "t": float(self._shown)}), simulated=True
-            )
+            return self._told({"value": None, "quality": "empty"})
         value = float(self._true[turn % len(self._true)] + self._drawn.normal(0, 0.4))
         said = {"value": round(value, 1), "low": round(value - 3.2, 1), "high": round(value + 3.2, 1)}
         degree = next((name for name, limit in SCA_DEGREES if value >= limit), None)
-        found = parse({**said, "degree": degree, "quality": "ok", "stale": False, "t": float(self._shown)})
-        return replace(found, simulated=True)
+        return self._told({**said, "degree": degree, "quality": "ok", "stale": False})
+
+    def _told(self, said: dict[str, object]) -> Reading:
+        return replace(parse({**said, "t": float(self._shown)}), simulated=True)
 
     def answer(self, question: Question, session: Session) -> str:
         """What the person types."""
